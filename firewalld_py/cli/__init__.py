@@ -1,0 +1,1 @@
+"""The command firewalld-py, one module per group of verbs."""

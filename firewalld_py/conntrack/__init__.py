@@ -1,0 +1,1 @@
+"""Connections: the state table, one tracker per protocol, expectations."""

@@ -1,0 +1,1 @@
+"""From bytes to a packet: headers, fragments, checksums. Knows nothing of connections."""

@@ -1,0 +1,1 @@
+"""The compiled rule set: matches, targets and their evaluation on one packet."""

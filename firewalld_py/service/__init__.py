@@ -1,0 +1,1 @@
+"""The daemon: worker, supervisor, kernel hook, journal and control socket."""

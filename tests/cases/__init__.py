@@ -1,0 +1,1 @@
+"""Traces of packets, each with the verdict that every one of them gets."""
