@@ -1,0 +1,49 @@
+# `make help` lists what can be done here. Every target sets up what it needs by itself.
+
+PYTHON ?= python3
+export PYTHON
+
+# Arguments for the program behind a target: make test ARGS='-k udp'
+ARGS ?=
+
+VENV_PYTHON := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench install uninstall clean setup setup-check setup-core setup-lab
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+	    while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+run: setup-lab ## the firewall at work: a world of network namespaces, real traffic, its verdicts (INTERACTIVE=1 for a shell)
+	@$(VENV_PYTHON) -m tests.lab.demo $(ARGS)
+
+test: setup-lab ## all tests: the core interpreted and compiled, the daemon live (ARGS='-k udp' for some)
+	@$(VENV_PYTHON) -m tests $(ARGS)
+
+lint: setup-check ## ruff and mypy --strict
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@$(VENV_PYTHON) -m mypy
+	@echo 'lint: clean'
+
+format: setup-check ## put the sources into the one format that lint asks for
+	@.venv/bin/ruff check --fix-only .
+	@.venv/bin/ruff format .
+
+bench: setup-lab ## the numbers, side by side with what they are measured against
+	@$(VENV_PYTHON) -m bench $(ARGS)
+
+setup-check: ## (internal) .venv with the package, not compiled
+	@tools/setup check
+
+setup-core: ## (internal) .venv with the compiled core
+	@tools/setup core
+
+setup-lab: ## (internal) setup-core and the programs that the live tests use
+	@tools/setup lab
+
+clean: ## remove all that make has made here
+	rm -rf .venv .stamps build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find firewalld_py tests bench -name '__pycache__' -prune -exec rm -rf {} + 2>/dev/null || true
+	find firewalld_py -name '*.so' -delete
