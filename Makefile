@@ -24,7 +24,7 @@ test: setup-lab ## all tests: the core interpreted and compiled, the daemon live
 lint: setup-check ## ruff and mypy --strict
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@$(VENV_PYTHON) -m mypy
+	@$(VENV_PYTHON) -m mypy $(wildcard firewalld_py tests bench setup.py)
 	@echo 'lint: clean'
 
 format: setup-check ## put the sources into the one format that lint asks for

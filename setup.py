@@ -13,7 +13,7 @@ import hashlib
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent
 
@@ -44,8 +44,9 @@ def fingerprint() -> str:
 
 
 def remove_orphans() -> None:
-    """Remove compiled modules whose source has left the core: Python would go on importing them."""
-    modules = {name.removesuffix(".py") for name in core_sources()} | {GROUP.replace(".", "/") + "__mypyc"}
+    """Remove compiled modules whose source left the core: Python would still import them."""
+    modules = {name.removesuffix(".py") for name in core_sources()}
+    modules.add(GROUP.replace(".", "/") + "__mypyc")
     for binary in (ROOT / "firewalld_py").rglob("*.so"):
         if str(binary.relative_to(ROOT)).split(".", 1)[0] not in modules:
             print(f"removing {binary.relative_to(ROOT)}: its source is gone")
@@ -60,17 +61,21 @@ def main() -> None:
     class BuildCore(build_ext):
         """Runs mypyc only when extensions are built: reading metadata takes no compiler."""
 
+        swig_opts: Any
+
         def run(self) -> None:
             from mypyc.build import mypycify  # noqa: PLC0415
 
             remove_orphans()
-            self.distribution.ext_modules = mypycify(
+            extensions: list[Any] = mypycify(
                 [*core_sources(), "--no-warn-unused-ignores"],
                 opt_level="3",
                 debug_level="0",
                 group_name=GROUP,
             )
-            self.swig_opts = None  # finalize_options wants it unsplit, and knows the extensions only now
+            self.distribution.ext_modules = extensions
+            # Now that the extensions are known, once more, with swig_opts as it was at first.
+            self.swig_opts = None
             self.finalize_options()
             super().run()
 

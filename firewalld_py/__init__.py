@@ -21,7 +21,7 @@ if PURE:
 
 
 def compiled() -> bool:
-    """Whether this process runs the compiled core (asked of the import system, not of the build)."""
+    """Whether this process runs the compiled core (the import system is asked)."""
     from importlib.machinery import EXTENSION_SUFFIXES  # noqa: PLC0415 - only who asks pays for it
     from importlib.util import find_spec  # noqa: PLC0415
 

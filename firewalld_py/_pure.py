@@ -25,7 +25,7 @@ class SourceFirst(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The spec of the source file, or None: not ours, or there is no source (then others look)."""
+        """The spec of the source file, or None when it is not ours or has no source."""
         if path is None or not fullname.startswith(self._prefix):
             return None
         for directory in path:
