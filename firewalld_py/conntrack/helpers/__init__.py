@@ -1,7 +1,5 @@
-"""Protocol helpers by the name that a rule calls them by (`action: {helper: ftp}`)."""
+"""Helpers, one file a protocol: they read control connections and say what those lead to."""
 
-from __future__ import annotations
+from firewalld_py.conntrack.helpers.base import HELPERS, Helper
 
-from typing import Final
-
-HELPERS: Final[dict[str, object]] = {}
+__all__ = ["HELPERS", "Helper"]

@@ -1,0 +1,163 @@
+"""Tracking one packet: `inspect` says what it is, `confirm` enters a new connection.
+
+The order is nf_conntrack_in()'s. Between the two stand the filter rules, so that a connection whose
+first packet is dropped is never in the table.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from firewalld_py.conntrack.connection import (
+    CONFIRMED,
+    DYING,
+    ESTABLISHED,
+    EXPECTED,
+    INVALID,
+    NEW,
+    ORIGINAL,
+    RELATED,
+    REPLY,
+    SEEN_REPLY,
+    UNTRACKED,
+    Connection,
+    CtInfo,
+)
+from firewalld_py.conntrack.expectation import ExpectationTable
+from firewalld_py.conntrack.flow import NO_KEY, flow_key, reply_key
+from firewalld_py.conntrack.helpers.base import HELPERS
+from firewalld_py.conntrack.icmp import ICMPV6_UNTRACKED, IcmpTracker
+from firewalld_py.conntrack.icmp_error import inspect_error, is_icmp_error
+from firewalld_py.conntrack.table import Table
+from firewalld_py.conntrack.tcp import TcpTracker
+from firewalld_py.conntrack.tracker import REMOVE, REOPEN, Settings, Tracker
+from firewalld_py.conntrack.udp import UdpTracker
+from firewalld_py.packet.checksum import checksum_is_wrong
+from firewalld_py.packet.packet import Packet
+from firewalld_py.packet.protocols import (
+    HOOK_OUTPUT,
+    IPPROTO_ICMP,
+    IPPROTO_ICMPV6,
+    IPPROTO_TCP,
+    IPPROTO_UDP,
+    IPPROTO_UDPLITE,
+)
+from firewalld_py.packet.reasons import CHECKSUM, ICMP_NOT_A_START, OK, TABLE_FULL
+
+PROTOCOLS: Final = 256
+
+
+class Conntrack:
+    """The state table with the trackers, helpers and expectations that work on it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.table = Table(settings.maximum)
+        self.expectations = ExpectationTable()
+        self._trackers = make_trackers(settings)
+
+    def inspect(self, packet: Packet, now: float) -> CtInfo:
+        """State, direction and connection of a packet that no raw rule exempted."""
+        if packet.fault != OK:
+            return CtInfo(INVALID, reason=packet.fault)
+        if self.settings.checksum and packet.meta.hook != HOOK_OUTPUT and checksum_is_wrong(packet):
+            return CtInfo(INVALID, reason=CHECKSUM)
+        if packet.protocol == IPPROTO_ICMPV6 and packet.icmp_type in ICMPV6_UNTRACKED:
+            return CtInfo(UNTRACKED)
+        if is_icmp_error(packet):
+            return inspect_error(packet, self.table, now)
+        key = flow_key(packet)
+        info = self._track(packet, key, now)
+        if info is None:
+            # The packet ended the connection that had its key; now it opens the next one.
+            info = self._track(packet, key, now)
+            assert info is not None, "a new connection cannot ask to be reopened"
+        return info
+
+    def confirm(self, info: CtInfo, packet: Packet, helper: str, now: float) -> int:
+        """The packet was accepted: enter its connection if it is new; OK, or TABLE_FULL."""
+        connection = info.connection
+        if connection is None or connection.status & DYING:
+            return OK
+        if not connection.status & CONFIRMED:
+            if helper:
+                connection.helper = helper
+            if not self.table.insert(connection, now):
+                return TABLE_FULL
+        if connection.helper and info.state != RELATED:
+            self._ask_helper(connection, packet, info.direction, now)
+        return OK
+
+    def expire(self, now: float, budget: int) -> int:
+        """Sweep out dead connections, `budget` looks at most; see Table.expire()."""
+        return self.table.expire(now, budget)
+
+    def _track(self, packet: Packet, key: bytes, now: float) -> CtInfo | None:
+        """One round; None if the packet ended the connection it was found in, to open another."""
+        tracker = self._trackers[packet.protocol]
+        connection = self.table.find(key, now)
+        if connection is None:
+            opened = self._open(tracker, packet, key, now)
+            if isinstance(opened, CtInfo):
+                return opened
+            connection = opened
+        direction = ORIGINAL if key == connection.original_key else REPLY
+        state = _state_of(connection, direction)
+        result = tracker.update(connection, packet, direction, now)
+        if result == OK:
+            if direction == REPLY:
+                connection.status |= SEEN_REPLY
+            return CtInfo(state, direction, connection)
+        if result == REMOVE:
+            self.table.remove(connection)
+            return CtInfo(state, direction, connection)
+        if result == REOPEN:
+            self.table.remove(connection)
+            return None
+        return CtInfo(INVALID, reason=result)
+
+    def _open(
+        self, tracker: Tracker, packet: Packet, key: bytes, now: float
+    ) -> Connection | CtInfo:
+        """A connection for this first packet, not yet in the table; or why there can be none."""
+        reply = reply_key(key)
+        if reply == NO_KEY:
+            return CtInfo(INVALID, reason=ICMP_NOT_A_START)
+        refusal = tracker.refusal(packet)
+        if refusal != OK:
+            return CtInfo(INVALID, reason=refusal)
+        if self.table.is_full():
+            return CtInfo(INVALID, reason=TABLE_FULL)
+        connection = tracker.open(packet, key, reply, now)
+        expectation = self.expectations.take(key, now)
+        if expectation is not None:
+            connection.master = expectation.master
+            connection.mark = expectation.master.mark
+            connection.helper = expectation.helper
+            connection.status |= EXPECTED
+        return connection
+
+    def _ask_helper(
+        self, connection: Connection, packet: Packet, direction: int, now: float
+    ) -> None:
+        helper = HELPERS.get(connection.helper)
+        if helper is None:
+            return
+        for expectation in helper.inspect(packet, connection, direction, now):
+            self.expectations.expect(expectation)
+
+
+def _state_of(connection: Connection, direction: int) -> int:
+    """NEW lasts until an answer was seen; what answers is ESTABLISHED (resolve_normal_ct())."""
+    if direction == REPLY or connection.status & SEEN_REPLY:
+        return ESTABLISHED
+    return RELATED if connection.status & EXPECTED else NEW
+
+
+def make_trackers(settings: Settings) -> list[Tracker]:
+    """The tracker of each protocol number; most have none but the generic one."""
+    trackers: list[Tracker] = [Tracker(settings)] * PROTOCOLS
+    trackers[IPPROTO_TCP] = TcpTracker(settings)
+    trackers[IPPROTO_UDP] = trackers[IPPROTO_UDPLITE] = UdpTracker(settings)
+    trackers[IPPROTO_ICMP] = trackers[IPPROTO_ICMPV6] = IcmpTracker(settings)
+    return trackers

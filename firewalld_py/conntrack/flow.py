@@ -1,0 +1,90 @@
+"""Flow keys: which packets belong to one connection, and in which direction.
+
+A key is `source ‖ destination ‖ four octets of the protocol ‖ protocol number`: 13 octets for IPv4,
+37 for IPv6, so that keys of the two never meet. The four octets are the two ports; for ICMP and
+ICMPv6 the identifier, the type and the code (nf_conntrack's tuple); else zeros.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from firewalld_py.packet.packet import Packet
+from firewalld_py.packet.protocols import (
+    ICMP_ADDRESS,
+    ICMP_ADDRESSREPLY,
+    ICMP_ECHO,
+    ICMP_ECHOREPLY,
+    ICMP_INFO_REPLY,
+    ICMP_INFO_REQUEST,
+    ICMP_TIMESTAMP,
+    ICMP_TIMESTAMPREPLY,
+    ICMPV6_ECHO_REPLY,
+    ICMPV6_ECHO_REQUEST,
+    ICMPV6_NI_QUERY,
+    ICMPV6_NI_REPLY,
+    IPPROTO_DCCP,
+    IPPROTO_ICMP,
+    IPPROTO_ICMPV6,
+)
+
+IPV4_KEY: Final = 13
+IPV6_KEY: Final = 37
+NO_KEY: Final = b""
+
+NO_PORTS: Final = b"\0\0\0\0"
+PROTOCOL_OCTET: Final[tuple[bytes, ...]] = tuple(bytes((number,)) for number in range(256))
+
+NO_INVERSE: Final = 255
+
+
+def _inverse(pairs: tuple[tuple[int, int], ...]) -> bytes:
+    table = bytearray([NO_INVERSE] * 256)
+    for query, answer in pairs:
+        table[query] = answer
+        table[answer] = query
+    return bytes(table)
+
+
+# Which ICMP type answers which, both ways (the inverse maps of nf_conntrack_proto_icmp[v6].c).
+ICMP_INVERSE: Final[bytes] = _inverse(
+    (
+        (ICMP_ECHO, ICMP_ECHOREPLY),
+        (ICMP_TIMESTAMP, ICMP_TIMESTAMPREPLY),
+        (ICMP_INFO_REQUEST, ICMP_INFO_REPLY),
+        (ICMP_ADDRESS, ICMP_ADDRESSREPLY),
+    )
+)
+ICMPV6_INVERSE: Final[bytes] = _inverse(
+    ((ICMPV6_ECHO_REQUEST, ICMPV6_ECHO_REPLY), (ICMPV6_NI_QUERY, ICMPV6_NI_REPLY))
+)
+
+
+def flow_key(packet: Packet) -> bytes:
+    """The packet's key. Precondition: `packet.fault` is OK."""
+    at = packet.transport
+    if packet.has_ports and packet.protocol != IPPROTO_DCCP:  # the kernel no longer tracks DCCP
+        ports = packet.data[at : at + 4]
+    elif packet.protocol in (IPPROTO_ICMP, IPPROTO_ICMPV6):
+        ports = packet.data[at + 4 : at + 6] + packet.data[at : at + 2]
+    else:
+        ports = NO_PORTS
+    return packet.src + packet.dst + ports + PROTOCOL_OCTET[packet.protocol]
+
+
+def reply_key(key: bytes) -> bytes:
+    """The key of the packets that answer; NO_KEY if nothing can (an ICMP type without an inverse).
+
+    `reply_key(reply_key(key)) == key` for every key that has one.
+    """
+    size = 4 if len(key) == IPV4_KEY else 16
+    protocol = key[2 * size + 4]
+    addresses = key[size : 2 * size] + key[:size]
+    at = 2 * size
+    if protocol in (IPPROTO_ICMP, IPPROTO_ICMPV6):
+        inverse = ICMP_INVERSE if protocol == IPPROTO_ICMP else ICMPV6_INVERSE
+        answer = inverse[key[at + 2]]
+        if answer == NO_INVERSE:
+            return NO_KEY
+        return addresses + key[at : at + 2] + PROTOCOL_OCTET[answer] + key[at + 3 :]
+    return addresses + key[at + 2 : at + 4] + key[at : at + 2] + key[at + 4 :]

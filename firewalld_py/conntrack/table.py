@@ -1,0 +1,119 @@
+"""The state table: flow key → connection, and the clockwork that forgets.
+
+A connection is found by either of its keys. Its deadline alone decides whether it lives: one past
+it is never returned, whether or not it has been swept out yet. Sweeping is cheap and can be done in
+slices: every connection sits in one slot of a wheel of seconds; when the slot's time has come, a
+connection whose deadline has moved on meanwhile goes to a later slot, the others go.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from firewalld_py.conntrack.connection import CONFIRMED, DYING, Connection
+
+SLOT_S: Final = 1.0
+MAX_AHEAD_S: Final = 64  # a far deadline is looked at again after this many slots
+
+
+class Table:
+    """Connections by key. `maximum` bounds their number; `insert` refuses beyond it."""
+
+    def __init__(self, maximum: int) -> None:
+        self.maximum = maximum
+        self.size = 0
+        self._by_key: dict[bytes, Connection] = {}
+        self._wheel: dict[int, list[Connection]] = {}
+        self._swept: int = -1  # slots up to this one are done; -1 before the first packet
+
+    def find(self, key: bytes, now: float) -> Connection | None:
+        """The living connection that has this key in either direction."""
+        connection = self._by_key.get(key)
+        if connection is None:
+            return None
+        if connection.deadline <= now:
+            self.remove(connection)
+            return None
+        return connection
+
+    def is_full(self) -> bool:
+        return self.size >= self.maximum
+
+    def insert(self, connection: Connection, now: float) -> bool:
+        """Enter a connection under both its keys; False if there is no room or a key is taken."""
+        if self.size >= self.maximum:
+            return False
+        if connection.original_key in self._by_key or connection.reply_key in self._by_key:
+            return False
+        self._by_key[connection.original_key] = connection
+        self._by_key[connection.reply_key] = connection
+        connection.status |= CONFIRMED
+        self.size += 1
+        self._schedule(connection, now)
+        return True
+
+    def remove(self, connection: Connection) -> None:
+        """Forget a connection; one that is not in the table is left alone."""
+        connection.status |= DYING
+        if self._by_key.get(connection.original_key) is not connection:
+            return
+        del self._by_key[connection.original_key]
+        if connection.reply_key != connection.original_key:
+            del self._by_key[connection.reply_key]
+        self.size -= 1
+
+    def expire(self, now: float, budget: int) -> int:
+        """Sweep out what is past its deadline, looking at `budget` connections at most.
+
+        Returns how many looks were used; less than `budget` means that the sweep is up to date.
+        """
+        current = int(now / SLOT_S)
+        if self._swept < 0:
+            self._swept = current - 1
+        used = 0
+        while self._swept < current:
+            if not self._wheel:
+                self._swept = current
+                break
+            slot = self._swept + 1
+            if current - slot > MAX_AHEAD_S:
+                slot = min(self._wheel)  # the clock leapt; what lies between is empty
+            due = self._wheel.get(slot)
+            if due is not None:
+                while due:
+                    if used >= budget:
+                        return used
+                    used += 1
+                    self._look_at(due.pop(), now)
+                del self._wheel[slot]
+            self._swept = min(slot, current)
+        return used
+
+    def connections(self) -> list[Connection]:
+        """All entries, each once, in no particular order (a copy)."""
+        return [entry for key, entry in self._by_key.items() if key == entry.original_key]
+
+    def clear(self) -> None:
+        self._by_key.clear()
+        self._wheel.clear()
+        self.size = 0
+
+    def _look_at(self, connection: Connection, now: float) -> None:
+        if connection.status & DYING:
+            return
+        if connection.deadline <= now:
+            self.remove(connection)
+        else:
+            self._schedule(connection, now)
+
+    def _schedule(self, connection: Connection, now: float) -> None:
+        """Put the connection into the slot in which it may be past its deadline, at the latest."""
+        ahead = int((connection.deadline - now) / SLOT_S) + 1
+        slot = int(now / SLOT_S) + min(max(ahead, 1), MAX_AHEAD_S)
+        if slot <= self._swept:
+            slot = self._swept + 1
+        bucket = self._wheel.get(slot)
+        if bucket is None:
+            self._wheel[slot] = [connection]
+        else:
+            bucket.append(connection)

@@ -1,0 +1,75 @@
+"""The seam between the engine and the protocols.
+
+One tracker stands for each protocol number; the engine asks it three things, in this order for the
+first packet of a connection: may it open one (`refusal`), make it (`open`), and, as for every later
+packet, what it does to it (`update`). Trackers keep no state of their own: all of it is in the
+connection and in the settings.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from firewalld_py.conntrack.connection import Connection
+from firewalld_py.conntrack.timeouts import Timeouts
+from firewalld_py.packet.packet import Packet
+from firewalld_py.packet.reasons import OK
+
+# What `update` answers beside OK and the reasons for INVALID (which are all positive).
+REOPEN: Final = -1  # this packet ends the connection and starts another one with the same key
+REMOVE: Final = -2  # the packet is good, the connection is over at once
+
+
+class Settings:
+    """The switches of nf_conntrack, by the names of its sysctls."""
+
+    __slots__ = (
+        "checksum",
+        "maximum",
+        "tcp_be_liberal",
+        "tcp_ignore_invalid_rst",
+        "tcp_loose",
+        "tcp_max_retrans",
+        "timeouts",
+    )
+
+    def __init__(
+        self,
+        maximum: int = 262144,
+        tcp_loose: bool = True,
+        tcp_be_liberal: bool = False,
+        tcp_max_retrans: int = 3,
+        tcp_ignore_invalid_rst: bool = False,
+        checksum: bool = False,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self.maximum = maximum
+        self.tcp_loose = tcp_loose
+        self.tcp_be_liberal = tcp_be_liberal
+        self.tcp_max_retrans = tcp_max_retrans
+        self.tcp_ignore_invalid_rst = tcp_ignore_invalid_rst
+        self.checksum = checksum
+        self.timeouts = timeouts if timeouts is not None else Timeouts({})
+
+
+class Tracker:
+    """One protocol's rules; this base is the generic one: any packet opens, and refreshes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def refusal(self, packet: Packet) -> int:
+        """OK if this packet may open a connection, else the reason why not."""
+        return OK
+
+    def open(self, packet: Packet, key: bytes, reply: bytes, now: float) -> Connection:
+        """A connection of the right class for this packet, not yet in the table."""
+        return Connection(packet.protocol, key, reply, now)
+
+    def update(self, connection: Connection, packet: Packet, direction: int, now: float) -> int:
+        """Apply one packet; answers OK, REOPEN, REMOVE, or the reason why it is INVALID.
+
+        An INVALID packet leaves the connection's state as it was.
+        """
+        connection.refresh(now + self.settings.timeouts.generic, direction, packet.length)
+        return OK

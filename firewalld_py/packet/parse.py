@@ -1,0 +1,268 @@
+"""Octets to Packet. Never raises, whatever the octets are.
+
+A length is checked once, then the fields are read. A fault on the wire is a value with a name (see
+reasons.py); it is decided here, once, and makes the packet INVALID unless a raw rule says NOTRACK.
+What is checked is what nf_conntrack checks before it looks at a connection, no more: IP options and
+addresses, for instance, are not its business.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from firewalld_py.packet.packet import Packet, PacketMeta
+from firewalld_py.packet.protocols import (
+    ICMP_HEADER,
+    IPPROTO_AH,
+    IPPROTO_DCCP,
+    IPPROTO_DSTOPTS,
+    IPPROTO_FRAGMENT,
+    IPPROTO_HOPOPTS,
+    IPPROTO_ICMP,
+    IPPROTO_ICMPV6,
+    IPPROTO_NONE,
+    IPPROTO_ROUTING,
+    IPPROTO_SCTP,
+    IPPROTO_TCP,
+    IPPROTO_UDP,
+    IPPROTO_UDPLITE,
+    IPV4_MIN,
+    IPV6_HEADER,
+    NR_ICMP_TYPES,
+    TCP_ACK,
+    TCP_FIN,
+    TCP_MIN,
+    TCP_RST,
+    TCP_SYN,
+    TCP_URG,
+    UDP_HEADER,
+)
+from firewalld_py.packet.reasons import (
+    FRAGMENT,
+    ICMP_TYPE,
+    ICMP_WRONG_FAMILY,
+    IP_HEADER_LENGTH,
+    IP_TOO_SHORT,
+    IP_TOTAL_LENGTH,
+    IPV6_EXTENSION,
+    IPV6_NO_NEXT_HEADER,
+    NOT_IP,
+    OK,
+    TCP_DATA_OFFSET,
+    TCP_FLAGS,
+    TRANSPORT_TOO_SHORT,
+    UDP_LENGTH,
+    UDPLITE_COVERAGE,
+    UDPLITE_NO_CHECKSUM,
+)
+
+MAX_EXTENSION_HEADERS: Final = 64  # more than fit into any sane packet; then IPV6_EXTENSION
+
+
+def _valid_flags() -> bytes:
+    """A 256-octet table: 1 where the flag octet is a combination that nf_conntrack takes.
+
+    PSH and the two ECN flags never matter (nf_conntrack_proto_tcp.c, tcp_valid_flags).
+    """
+    valid = {
+        TCP_SYN,
+        TCP_SYN | TCP_URG,
+        TCP_SYN | TCP_ACK,
+        TCP_RST,
+        TCP_RST | TCP_ACK,
+        TCP_FIN | TCP_ACK,
+        TCP_FIN | TCP_ACK | TCP_URG,
+        TCP_ACK,
+        TCP_ACK | TCP_URG,
+    }
+    matter = TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK | TCP_URG
+    return bytes(1 if flags & matter in valid else 0 for flags in range(256))
+
+
+VALID_TCP_FLAGS: Final[bytes] = _valid_flags()
+
+
+def parse(data: bytes, meta: PacketMeta) -> Packet:
+    """Take one IP packet apart; the fault, if any, is in `Packet.fault`."""
+    packet = Packet(data, meta)
+    if len(data) == 0:
+        packet.fault = IP_TOO_SHORT
+        return packet
+    version = data[0] >> 4
+    if version == 4:
+        packet.fault = _parse_ipv4(packet, data)
+    elif version == 6:
+        packet.fault = _parse_ipv6(packet, data)
+    else:
+        packet.fault = NOT_IP
+    if packet.fault == OK:
+        packet.fault = _parse_transport(packet, data)
+    return packet
+
+
+def _parse_ipv4(packet: Packet, data: bytes) -> int:
+    """RFC 791 section 3.1."""
+    packet.version = 4
+    if len(data) < IPV4_MIN:
+        return IP_TOO_SHORT
+    header_length = (data[0] & 0x0F) << 2
+    length = data[2] << 8 | data[3]
+    packet.length = length
+    packet.src = data[12:16]
+    packet.dst = data[16:20]
+    packet.protocol = data[9]
+    if header_length < IPV4_MIN or header_length > len(data):
+        return IP_HEADER_LENGTH
+    if length < header_length or (length > len(data) and not packet.meta.truncated):
+        return IP_TOTAL_LENGTH
+    packet.transport = header_length
+    fragment = (data[6] & 0x3F) << 8 | data[7]  # more-fragments bit and offset
+    if fragment:
+        packet.fragment = True
+        return FRAGMENT
+    return OK
+
+
+def _parse_ipv6(packet: Packet, data: bytes) -> int:
+    """RFC 8200 section 3; the walk over extension headers stops where the kernel's does."""
+    packet.version = 6
+    if len(data) < IPV6_HEADER:
+        return IP_TOO_SHORT
+    packet.src = data[8:24]
+    packet.dst = data[24:40]
+    payload_length = data[4] << 8 | data[5]
+    next_header = data[6]
+    packet.protocol = next_header
+    length = IPV6_HEADER + payload_length
+    if payload_length == 0 and next_header == IPPROTO_HOPOPTS:
+        length = len(data)  # a jumbogram (RFC 2675), or a super-packet made of one connection
+    packet.length = length
+    if length > len(data) and not packet.meta.truncated:
+        return IP_TOTAL_LENGTH
+    packet.transport = IPV6_HEADER
+    if next_header in (
+        IPPROTO_HOPOPTS,
+        IPPROTO_ROUTING,
+        IPPROTO_FRAGMENT,
+        IPPROTO_AH,
+        IPPROTO_NONE,
+        IPPROTO_DSTOPTS,
+    ):
+        return _skip_extension_headers(packet, data, next_header)
+    return OK
+
+
+def _skip_extension_headers(packet: Packet, data: bytes, next_header: int) -> int:
+    """Find the transport header, as ipv6_skip_exthdr() in net/ipv6/exthdrs_core.c does."""
+    at = IPV6_HEADER
+    end = min(packet.length, len(data))
+    for _ in range(MAX_EXTENSION_HEADERS):
+        if next_header == IPPROTO_NONE:
+            packet.protocol = IPPROTO_NONE
+            return IPV6_NO_NEXT_HEADER
+        if at + 8 > end:
+            packet.protocol = next_header
+            return IPV6_EXTENSION
+        if next_header == IPPROTO_FRAGMENT:
+            if (data[at + 2] << 8 | data[at + 3]) & 0xFFF9:  # offset or more-fragments
+                packet.fragment = True
+                packet.protocol = data[at]
+                return FRAGMENT
+            size = 8
+        elif next_header == IPPROTO_AH:
+            size = (data[at + 1] + 2) << 2
+        elif next_header in (IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS):
+            size = (data[at + 1] + 1) << 3
+        else:
+            packet.protocol = next_header
+            packet.transport = at
+            return OK
+        next_header = data[at]
+        at += size
+        packet.protocol = next_header
+        packet.transport = at
+    return IPV6_EXTENSION
+
+
+def _parse_transport(packet: Packet, data: bytes) -> int:
+    protocol = packet.protocol
+    at = packet.transport
+    end = min(packet.length, len(data))
+    if protocol == IPPROTO_TCP:
+        return _parse_tcp(packet, data, at, end)
+    if protocol == IPPROTO_UDP:
+        return _parse_udp(packet, data, at, end)
+    if protocol in (IPPROTO_ICMP, IPPROTO_ICMPV6):
+        return _parse_icmp(packet, data, at, end)
+    if protocol in (IPPROTO_SCTP, IPPROTO_DCCP):
+        if at + 4 > end:
+            return TRANSPORT_TOO_SHORT
+        _read_ports(packet, data, at)
+        return OK
+    if protocol == IPPROTO_UDPLITE:
+        return _parse_udplite(packet, data, at, end)
+    return OK
+
+
+def _read_ports(packet: Packet, data: bytes, at: int) -> None:
+    packet.sport = data[at] << 8 | data[at + 1]
+    packet.dport = data[at + 2] << 8 | data[at + 3]
+    packet.has_ports = True
+
+
+def _parse_tcp(packet: Packet, data: bytes, at: int, end: int) -> int:
+    """RFC 9293 section 3.1."""
+    if at + 4 <= end:
+        _read_ports(packet, data, at)
+    if at + TCP_MIN > end:
+        return TRANSPORT_TOO_SHORT
+    packet.seq = data[at + 4] << 24 | data[at + 5] << 16 | data[at + 6] << 8 | data[at + 7]
+    packet.ack = data[at + 8] << 24 | data[at + 9] << 16 | data[at + 10] << 8 | data[at + 11]
+    packet.tcp_flags = data[at + 13]
+    packet.window = data[at + 14] << 8 | data[at + 15]
+    header_length = (data[at + 12] >> 4) << 2
+    packet.header_length = header_length
+    if header_length < TCP_MIN or at + header_length > packet.length:
+        return TCP_DATA_OFFSET
+    if VALID_TCP_FLAGS[packet.tcp_flags] == 0:
+        return TCP_FLAGS
+    return OK
+
+
+def _parse_udp(packet: Packet, data: bytes, at: int, end: int) -> int:
+    """RFC 768; a length shorter than the payload is fine, as nf_conntrack_proto_udp.c has it."""
+    if at + 4 <= end:
+        _read_ports(packet, data, at)
+    if at + UDP_HEADER > end:
+        return TRANSPORT_TOO_SHORT
+    length = data[at + 4] << 8 | data[at + 5]
+    if length < UDP_HEADER or at + length > packet.length:
+        return UDP_LENGTH
+    return OK
+
+
+def _parse_udplite(packet: Packet, data: bytes, at: int, end: int) -> int:
+    """RFC 3828 section 3.1: coverage 0 means all, and the checksum is never absent."""
+    if at + 4 <= end:
+        _read_ports(packet, data, at)
+    if at + UDP_HEADER > end:
+        return TRANSPORT_TOO_SHORT
+    coverage = data[at + 4] << 8 | data[at + 5]
+    if coverage != 0 and (coverage < UDP_HEADER or at + coverage > packet.length):
+        return UDPLITE_COVERAGE
+    if data[at + 6] == 0 and data[at + 7] == 0:
+        return UDPLITE_NO_CHECKSUM
+    return OK
+
+
+def _parse_icmp(packet: Packet, data: bytes, at: int, end: int) -> int:
+    """RFC 792 and 4443; each belongs to one IP version."""
+    if at + ICMP_HEADER > end:
+        return TRANSPORT_TOO_SHORT
+    packet.icmp_type = data[at]
+    packet.icmp_code = data[at + 1]
+    if (packet.protocol == IPPROTO_ICMP) != (packet.version == 4):
+        return ICMP_WRONG_FAMILY
+    if packet.version == 4 and packet.icmp_type > NR_ICMP_TYPES:
+        return ICMP_TYPE
+    return OK

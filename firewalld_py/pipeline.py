@@ -1,0 +1,147 @@
+"""The way of a packet, in strict order, on one screen.
+
+`Firewall.handle` is a function of (octets, metadata, now): the live queue, a capture, a test and a
+fuzzer all call it. It reads no clock, opens nothing, writes nothing; what is to be logged or
+answered is in the Decision.
+"""
+
+from __future__ import annotations
+
+from firewalld_py.conntrack.connection import UNTRACKED, CtInfo
+from firewalld_py.conntrack.engine import Conntrack
+from firewalld_py.packet.packet import Packet, PacketMeta
+from firewalld_py.packet.parse import parse
+from firewalld_py.packet.protocols import HOOK_INPUT, HOOK_OUTPUT
+from firewalld_py.packet.reasons import OK, POLICY, REASON_NAMES, RULE, TABLE_FULL
+from firewalld_py.rules.ruleset import (
+    ACCEPT,
+    DROP,
+    NOTRACK,
+    REJECT,
+    Chain,
+    LogHit,
+    Outcome,
+    Rule,
+    Ruleset,
+)
+
+
+class Decision:
+    """The verdict on one packet, and all that explains it.
+
+    `verdict` is ACCEPT or DROP; `reason` is what decided (RULE, POLICY or a fault's number);
+    `info.reason` is why an INVALID packet is INVALID. `rule` is None if `chain`'s policy decided.
+    `mark` is the packet's mark afterwards. `reject_with` is "" or the kind of answer that is due.
+    `logs` is None or the log lines that are due, each with the chain whose rule wants it.
+    """
+
+    __slots__ = (
+        "chain",
+        "info",
+        "logs",
+        "mark",
+        "packet",
+        "reason",
+        "reject_with",
+        "rule",
+        "verdict",
+    )
+
+    def __init__(
+        self, verdict: int, reason: int, packet: Packet, info: CtInfo, chain: Chain, mark: int
+    ) -> None:
+        self.verdict = verdict
+        self.reason = reason
+        self.packet = packet
+        self.info = info
+        self.chain = chain
+        self.mark = mark
+        self.rule: Rule | None = None
+        self.reject_with = ""
+        self.logs: list[tuple[Chain, LogHit]] | None = None
+
+    def reason_name(self) -> str:
+        return REASON_NAMES[self.reason]
+
+    def verdict_name(self) -> str:
+        """accept, drop, or reject (a drop that is answered)."""
+        if self.rule is not None and self.rule.verdict == REJECT:
+            return "reject"
+        return "accept" if self.verdict == ACCEPT else "drop"
+
+
+class Firewall:
+    """A rule set in force over a state table. Replace `ruleset` between two packets to reload."""
+
+    def __init__(self, ruleset: Ruleset, conntrack: Conntrack) -> None:
+        self.ruleset = ruleset
+        self.conntrack = conntrack
+
+    def handle(self, data: bytes, meta: PacketMeta, now: float) -> Decision:
+        """Judge one packet. Never raises, whatever `data` is."""
+        packet = parse(data, meta)
+        raw_chain, filter_chain = self._chains(meta.hook)
+
+        raw = raw_chain.evaluate(packet, BEFORE_TRACKING, meta.mark, now)
+        if raw.verdict == DROP:
+            return _decide(DROP, packet, BEFORE_TRACKING, raw_chain, raw, raw, raw_chain, now)
+
+        info = CtInfo(UNTRACKED) if raw.verdict == NOTRACK else self.conntrack.inspect(packet, now)
+
+        outcome = filter_chain.evaluate(packet, info, raw.mark, now)
+        verdict = ACCEPT if outcome.verdict == ACCEPT else DROP
+
+        decision = _decide(verdict, packet, info, filter_chain, outcome, raw, raw_chain, now)
+        if verdict == ACCEPT and self.conntrack.confirm(info, packet, raw.helper, now) != OK:
+            decision.verdict = DROP
+            decision.reason = TABLE_FULL
+        return decision
+
+    def _chains(self, hook: int) -> tuple[Chain, Chain]:
+        """A packet seen in INPUT or FORWARD has come through prerouting, one in OUTPUT has not."""
+        ruleset = self.ruleset
+        if hook == HOOK_OUTPUT:
+            return ruleset.raw_output, ruleset.filter_output
+        if hook == HOOK_INPUT:
+            return ruleset.raw_prerouting, ruleset.filter_input
+        return ruleset.raw_prerouting, ruleset.filter_forward
+
+
+# Raw rules run before a state is known; they may not ask for one (policy/ refuses it).
+BEFORE_TRACKING = CtInfo(0)
+
+
+def _decide(
+    verdict: int,
+    packet: Packet,
+    info: CtInfo,
+    chain: Chain,
+    outcome: Outcome,
+    raw: Outcome,
+    raw_chain: Chain,
+    now: float,
+) -> Decision:
+    """Gather what the chains said."""
+    rule = outcome.rule
+    decision = Decision(
+        verdict, POLICY if rule is None else RULE, packet, info, chain, outcome.mark
+    )
+    decision.rule = rule
+    if rule is not None and rule.verdict == REJECT:
+        bucket = rule.reject_bucket
+        if bucket is None or bucket.take(now):
+            decision.reject_with = rule.reject_with
+    if raw.logs is not None or outcome.logs is not None:
+        decision.logs = _due_logs(raw, raw_chain, outcome, chain)
+    return decision
+
+
+def _due_logs(
+    raw: Outcome, raw_chain: Chain, outcome: Outcome, chain: Chain
+) -> list[tuple[Chain, LogHit]]:
+    due: list[tuple[Chain, LogHit]] = []
+    if raw.logs is not None:
+        due.extend([(raw_chain, hit) for hit in raw.logs])
+    if outcome is not raw and outcome.logs is not None:
+        due.extend([(chain, hit) for hit in outcome.logs])
+    return due

@@ -1,0 +1,147 @@
+"""From a plan (plain data, as it crosses from the supervisor to a worker) to a Ruleset.
+
+The plan is made by policy/compile.py, which knows YAML and names; what is here knows neither. It is
+checked all the same: it came through a pipe. Rules can be added a few at a time, so that a worker
+builds a large rule set between two batches of packets.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from firewalld_py.rules.limits import TokenBucket
+from firewalld_py.rules.matches import (
+    AddressMatch,
+    FamilyMatch,
+    IcmpMatch,
+    InterfaceMatch,
+    Interfaces,
+    MarkMatch,
+    Match,
+    PortMatch,
+    ProtocolMatch,
+    StateMatch,
+    TcpFlagsMatch,
+)
+from firewalld_py.rules.ruleset import (
+    CONTINUE,
+    REJECT,
+    VERDICT_NAMES,
+    Chain,
+    LogTarget,
+    Rule,
+    Ruleset,
+)
+
+Plan = dict[str, Any]
+
+CHAINS: Final[tuple[tuple[str, str], ...]] = (
+    ("raw", "prerouting"),
+    ("raw", "output"),
+    ("filter", "input"),
+    ("filter", "forward"),
+    ("filter", "output"),
+)
+
+
+class PlanError(ValueError):
+    """The plan is not one that policy/compile.py makes."""
+
+
+class RulesetBuilder:
+    """Collects rules chain by chain; `finish` gives the Ruleset."""
+
+    def __init__(self, patterns: list[str], policies: dict[str, str]) -> None:
+        """`patterns` are the plan's interfaces; `policies` maps "input", … to accept or drop."""
+        self._interfaces = Interfaces([str(pattern) for pattern in patterns])
+        self._chains: dict[str, Chain] = {}
+        for table, name in CHAINS:
+            policy = CONTINUE if table == "raw" else _verdict(policies.get(name, "accept"))
+            self._chains[f"{table}/{name}"] = Chain(table, name, policy, [])
+
+    def add(self, chain: str, data: Plan) -> None:
+        """Append a rule to a chain such as "filter/forward"; PlanError if it is malformed."""
+        if chain not in self._chains:
+            raise PlanError(f"no such chain: {chain}")
+        try:
+            self._chains[chain].rules.append(_build_rule(data, self._interfaces))
+        except (KeyError, TypeError, ValueError, AttributeError) as fault:
+            raise PlanError(f"rule {data!r}: {fault!r}") from fault
+
+    def finish(self) -> Ruleset:
+        chains = [self._chains[f"{table}/{name}"] for table, name in CHAINS]
+        return Ruleset(self._interfaces, chains[0], chains[1], chains[2], chains[3], chains[4])
+
+
+def build_ruleset(plan: Plan) -> Ruleset:
+    """The whole plan at once."""
+    policies = {name: str(chain["policy"]) for name, chain in plan["filter"].items()}
+    builder = RulesetBuilder(list(plan["interfaces"]), policies)
+    for chain, rule in plan_rules(plan):
+        builder.add(chain, rule)
+    return builder.finish()
+
+
+def plan_rules(plan: Plan) -> list[tuple[str, Plan]]:
+    """All rules of a plan in order, each with the name of its chain."""
+    rules: list[tuple[str, Plan]] = []
+    for table, name in CHAINS:
+        entry = plan[table][name]
+        for rule in entry["rules"] if table == "filter" else entry:
+            rules.append((f"{table}/{name}", rule))
+    return rules
+
+
+def _verdict(name: str) -> int:
+    if name not in VERDICT_NAMES:
+        raise PlanError(f"no such verdict: {name}")
+    return VERDICT_NAMES.index(name)
+
+
+def _build_rule(data: Plan, interfaces: Interfaces) -> Rule:
+    matches = [
+        _build_match(str(kind), bool(inverted), value, interfaces)
+        for kind, inverted, value in data["match"]
+    ]
+    rule = Rule(
+        str(data["name"]), str(data["file"]), int(data["line"]), matches, _verdict(data["verdict"])
+    )
+    log = data["log"]
+    if log is not None:
+        rule.log = LogTarget(
+            str(log["prefix"]), int(log["level"]), float(log["rate"]), int(log["burst"])
+        )
+    if data["mark"] is not None:
+        value, mask = data["mark"]
+        rule.mark_value, rule.mark_mask = int(value), int(mask)
+    if data["helper"] is not None:
+        rule.helper = str(data["helper"])
+    if rule.verdict == REJECT:
+        reject = data["reject"]
+        rule.reject_with = str(reject["with"])
+        rule.reject_bucket = TokenBucket(float(reject["rate"]), int(reject["burst"]))
+    return rule
+
+
+def _build_match(kind: str, inverted: bool, value: Any, interfaces: Interfaces) -> Match:
+    if kind == "state":
+        return StateMatch(inverted, int(value))
+    if kind in {"in", "out"}:
+        return InterfaceMatch(inverted, int(value), interfaces, kind == "out")
+    if kind == "family":
+        return FamilyMatch(inverted, int(value))
+    if kind in {"src", "dst"}:
+        ranges = [(bytes.fromhex(str(low)), bytes.fromhex(str(high))) for low, high in value]
+        return AddressMatch(inverted, ranges, kind == "dst")
+    if kind == "proto":
+        return ProtocolMatch(inverted, frozenset([int(number) for number in value]))
+    if kind in {"sport", "dport"}:
+        return PortMatch(inverted, [(int(low), int(high)) for low, high in value], kind == "dport")
+    if kind == "icmp":
+        types = [(int(p), int(t), int(low), int(high)) for p, t, low, high in value]
+        return IcmpMatch(inverted, types)
+    if kind == "tcp_flags":
+        return TcpFlagsMatch(inverted, [(int(mask), int(flags)) for mask, flags in value])
+    if kind == "mark":
+        return MarkMatch(inverted, [(int(mark), int(mask)) for mark, mask in value])
+    raise PlanError(f"no such match: {kind}")

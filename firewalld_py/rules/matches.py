@@ -1,0 +1,214 @@
+"""The conditions of a rule. Each is a small object that looks at one thing.
+
+A match answers for packets that have what it asks about: a port match is never met by a packet
+without ports, and neither is its inverse (as `-p tcp ! --dport 22` is no match for UDP).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from firewalld_py.conntrack.connection import CtInfo
+from firewalld_py.packet.packet import UNKNOWN_INTERFACE, Packet
+from firewalld_py.packet.protocols import IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP
+from firewalld_py.packet.reasons import TRANSPORT_TOO_SHORT
+
+MARK_MASK: Final = 0xFFFFFFFF
+
+
+class Interfaces:
+    """Which interface patterns of the rules each interface of this machine meets.
+
+    `masks` maps an interface index to a bit mask: bit i is set if pattern i fits the interface's
+    name. A pattern is a name, or the beginning of one followed by `*` (or `+`, as iptables has it).
+    """
+
+    __slots__ = ("masks", "patterns")
+
+    def __init__(self, patterns: list[str]) -> None:
+        self.patterns = patterns
+        self.masks: dict[int, int] = {}
+
+    def set_names(self, names: dict[int, str]) -> None:
+        """Tell which interfaces there are now: index → name. Forgets those of before."""
+        masks: dict[int, int] = {}
+        for index, name in names.items():
+            mask = 0
+            for bit, pattern in enumerate(self.patterns):
+                if _fits(pattern, name):
+                    mask |= 1 << bit
+            masks[index] = mask
+        self.masks = masks
+
+
+def _fits(pattern: str, name: str) -> bool:
+    if pattern.endswith(("*", "+")):
+        return name.startswith(pattern[:-1])
+    return name == pattern
+
+
+class Match:
+    """One condition; `inverted` turns the answer round for packets that can be asked at all."""
+
+    __slots__ = ("inverted",)
+
+    def __init__(self, inverted: bool) -> None:
+        self.inverted = inverted
+
+    def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
+        raise NotImplementedError
+
+
+class StateMatch(Match):
+    __slots__ = ("states",)
+
+    def __init__(self, inverted: bool, states: int) -> None:
+        super().__init__(inverted)
+        self.states = states
+
+    def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
+        return (info.state & self.states != 0) != self.inverted
+
+
+class InterfaceMatch(Match):
+    """`in:` or `out:`; an unknown interface (in a capture) meets it and its inverse."""
+
+    __slots__ = ("interfaces", "outgoing", "patterns")
+
+    def __init__(
+        self, inverted: bool, patterns: int, interfaces: Interfaces, outgoing: bool
+    ) -> None:
+        super().__init__(inverted)
+        self.patterns = patterns
+        self.interfaces = interfaces
+        self.outgoing = outgoing
+
+    def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
+        index = packet.meta.out_index if self.outgoing else packet.meta.in_index
+        if index == UNKNOWN_INTERFACE:
+            return True
+        return (self.interfaces.masks.get(index, 0) & self.patterns != 0) != self.inverted
+
+
+class FamilyMatch(Match):
+    __slots__ = ("version",)
+
+    def __init__(self, inverted: bool, version: int) -> None:
+        super().__init__(inverted)
+        self.version = version
+
+    def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
+        return (packet.version == self.version) != self.inverted
+
+
+class AddressMatch(Match):
+    """Source or destination within one of the ranges; octets compare as the numbers they are."""
+
+    __slots__ = ("destination", "ranges_v4", "ranges_v6")
+
+    def __init__(
+        self, inverted: bool, ranges: list[tuple[bytes, bytes]], destination: bool
+    ) -> None:
+        super().__init__(inverted)
+        self.destination = destination
+        self.ranges_v4 = [pair for pair in ranges if len(pair[0]) == 4]
+        self.ranges_v6 = [pair for pair in ranges if len(pair[0]) == 16]
+
+    def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
+        address = packet.dst if self.destination else packet.src
+        if len(address) == 0:
+            return False
+        for low, high in self.ranges_v4 if len(address) == 4 else self.ranges_v6:
+            if low <= address <= high:
+                return not self.inverted
+        return self.inverted
+
+
+class ProtocolMatch(Match):
+    __slots__ = ("protocols",)
+
+    def __init__(self, inverted: bool, protocols: frozenset[int]) -> None:
+        super().__init__(inverted)
+        self.protocols = protocols
+
+    def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
+        if packet.protocol < 0:
+            return False
+        return (packet.protocol in self.protocols) != self.inverted
+
+
+class PortMatch(Match):
+    __slots__ = ("destination", "ranges")
+
+    def __init__(self, inverted: bool, ranges: list[tuple[int, int]], destination: bool) -> None:
+        super().__init__(inverted)
+        self.ranges = ranges
+        self.destination = destination
+
+    def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
+        if not packet.has_ports:
+            return False
+        port = packet.dport if self.destination else packet.sport
+        for low, high in self.ranges:
+            if low <= port <= high:
+                return not self.inverted
+        return self.inverted
+
+
+class IcmpMatch(Match):
+    """Types with a range of codes: (protocol, type, lowest code, highest code)."""
+
+    __slots__ = ("types",)
+
+    def __init__(self, inverted: bool, types: list[tuple[int, int, int, int]]) -> None:
+        super().__init__(inverted)
+        self.types = types
+
+    def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
+        protocol = packet.protocol
+        if protocol not in (IPPROTO_ICMP, IPPROTO_ICMPV6):
+            return False
+        if packet.fault == TRANSPORT_TOO_SHORT:
+            return False
+        for wanted, icmp_type, low, high in self.types:
+            if (
+                protocol == wanted
+                and packet.icmp_type == icmp_type
+                and low <= packet.icmp_code <= high
+            ):
+                return not self.inverted
+        return self.inverted
+
+
+class TcpFlagsMatch(Match):
+    """`--tcp-flags mask value`, for any of several pairs."""
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, inverted: bool, pairs: list[tuple[int, int]]) -> None:
+        super().__init__(inverted)
+        self.pairs = pairs
+
+    def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
+        if packet.protocol != IPPROTO_TCP or packet.header_length == 0:
+            return False
+        for mask, value in self.pairs:
+            if packet.tcp_flags & mask == value:
+                return not self.inverted
+        return self.inverted
+
+
+class MarkMatch(Match):
+    """The packet's mark, as rules before this one may have set it: `mark & mask == value`."""
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, inverted: bool, pairs: list[tuple[int, int]]) -> None:
+        super().__init__(inverted)
+        self.pairs = pairs
+
+    def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
+        for value, mask in self.pairs:
+            if mark & mask == value:
+                return not self.inverted
+        return self.inverted
