@@ -30,6 +30,7 @@ __all__ = [
     "choose_backend",
     "install_hook",
     "remove_everywhere",
+    "require_net_admin",
     "show_everywhere",
 ]
 

@@ -73,7 +73,8 @@ class HookSpec:
 class HookRule:
     """One rule of ours as it stands in the kernel; `packets` and `octets` are its counters.
 
-    `queues` is (first, last), or None for a rule that queues nothing (the exemption).
+    `queues` is (first, last), or None for a rule that queues nothing (the exemption). `reached` is
+    False when the jump to it is gone, so that no packet comes here.
     """
 
     backend: str
@@ -85,6 +86,7 @@ class HookRule:
     octets: int
     queues: tuple[int, int] | None
     bypass: bool
+    reached: bool = True
 
 
 class Backend(Protocol):

@@ -110,22 +110,25 @@ def probe_script(table: str, hooks: tuple[str, ...], spec: HookSpec) -> str:
 def parse_counted(text: str, backend: str, table: str, family: str) -> list[HookRule]:
     """Return our own rules in the output of iptables-save -c, with their counters."""
     rules = []
+    reached = {line.rsplit(maxsplit=1)[-1] for line in text.splitlines() if f" -j {PREFIX}" in line}
     for line in text.splitlines():
         counted = _COUNTED.match(line)
         if not counted or not counted[3].startswith(f"-A {PREFIX}"):
             continue
+        chain = counted[3].split()[1]
         queues = _QUEUES.search(counted[3])
         rules.append(
             HookRule(
                 backend=backend,
                 table=table,
                 family=family,
-                hook=counted[3].split()[1].removeprefix(PREFIX),
+                hook=chain.removeprefix(PREFIX),
                 text=counted[3],
                 packets=int(counted[1]),
                 octets=int(counted[2]),
                 queues=(int(queues[1]), int(queues[2] or queues[1])) if queues else None,
                 bypass="--queue-bypass" in counted[3],
+                reached=chain in reached,
             )
         )
     return rules

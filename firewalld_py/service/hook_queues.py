@@ -32,7 +32,10 @@ class QueueState:
 
 
 def read_queues(network: Path = NETWORK) -> list[QueueState]:
-    """Return every bound queue of this network namespace, ordered by number."""
+    """Return every bound queue of this network namespace, ordered by number.
+
+    Raises PermissionError for whoever is not root: the kernel lets nobody else look.
+    """
     try:
         text = (network / "netfilter" / "nfnetlink_queue").read_text()
     except FileNotFoundError:
@@ -64,14 +67,25 @@ def listener(port_id: int, network: Path = NETWORK, proc: Path = PROC) -> str | 
     # The port of a process's first netlink socket is its process id: that one is looked at first.
     processes = sorted(proc.glob("[0-9]*"), key=lambda path: path.name != str(port_id))
     for process in processes:
-        try:
-            links = [str(link.readlink()) for link in (process / "fd").iterdir()]
-            if f"socket:[{inode}]" in links:
-                return f"{(process / 'comm').read_text().strip()}[{process.name}]"
-        except OSError:
-            # It ended meanwhile, or is not ours to look into.
-            continue
+        if _holds(process, f"socket:[{inode}]"):
+            return f"{(process / 'comm').read_text().strip()}[{process.name}]"
     return None
+
+
+def _holds(process: Path, wanted: str) -> bool:
+    try:
+        descriptors = list((process / "fd").iterdir())
+    except OSError:
+        # It ended meanwhile, or is not ours to look into.
+        return False
+    for descriptor in descriptors:
+        try:
+            if str(descriptor.readlink()) == wanted:
+                return True
+        except OSError:
+            # Closed since the directory was read, as the one that read it.
+            continue
+    return False
 
 
 def _socket_inode(port_id: int, network: Path) -> str | None:
