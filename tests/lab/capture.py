@@ -11,7 +11,8 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 
 from tests.lab.netns import LabError, Namespace
-from tests.lab.traffic import ANSWER_TIMEOUT_S
+from tests.lab.traffic import ANSWER_TIMEOUT_S, udp_socket
+from tests.lab.world import SERVER4, SERVER6, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,7 @@ SOL_PACKET: Final = 263
 PACKET_STATISTICS: Final = 6
 SO_RCVBUFFORCE: Final = 33
 BUFFER_OCTETS: Final = 64 << 20
+FENCE_PORT: Final = 9999
 
 
 class Capture:
@@ -92,3 +94,35 @@ def to_port(port: int) -> Callable[[Packet], bool]:
         return any(kind in packet and packet[kind].dport == port for kind in (TCP, UDP))
 
     return wanted
+
+
+class Fence:
+    """A packet that is let through, sent behind others to learn that those were not.
+
+    The rules must let UDP from the client to FENCE_PORT of the server pass.
+    """
+
+    def __init__(self, world: World, version: int = 4) -> None:
+        """Capture from now on what reaches the server from the gateway."""
+        self._world = world
+        self._address = SERVER6 if version == 6 else SERVER4
+        self.capture = Capture(world.server, "eth0", version)
+
+    def arrived(self) -> list[Packet]:
+        """Send the fence; return all that reached the server before it."""
+        with udp_socket(self._world.client, self._address, FENCE_PORT) as udp:
+            udp.send(b"fence")
+        return self.capture.until(to_port(FENCE_PORT))[:-1]
+
+    def __enter__(self) -> Self:
+        """Return the fence."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the capture."""
+        self.capture.__exit__(kind, error, trace)

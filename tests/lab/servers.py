@@ -150,6 +150,26 @@ def echo(question: bytes) -> bytes:
 
 
 @contextmanager
+def udp_listener(namespace: Namespace, address: str, port: int) -> Iterator[socket.socket]:
+    """Give a UDP socket bound to `address`; reading raises TimeoutError when nothing comes."""
+    with namespace.socket(family_of(address), socket.SOCK_DGRAM) as udp:
+        udp.settimeout(ANSWER_TIMEOUT_S)
+        udp.bind((address, port))
+        yield udp
+
+
+@contextmanager
+def tcp_listener(namespace: Namespace, address: str, port: int) -> Iterator[socket.socket]:
+    """Let connections be made to one port; they are accepted by the kernel, nobody reads them."""
+    with namespace.socket(family_of(address), socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.settimeout(ANSWER_TIMEOUT_S)
+        listener.bind((address, port))
+        listener.listen(128)
+        yield listener
+
+
+@contextmanager
 def udp_server(
     namespace: Namespace,
     address: str,

@@ -1,0 +1,118 @@
+"""New rules by SIGHUP and by `firewalld-py reload`: in one step, at no connection's cost."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.lab.servers import MEGABYTE, Download, http_server, tcp_listener
+from tests.lab.traffic import tcp_connect
+from tests.lab.world import SERVER4, World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.lab.daemon import Daemon
+
+pytestmark = pytest.mark.needs("root", "netns", "nfqueue")
+
+PORT_81: Final = "      - {name: gate, proto: tcp, dport: 81, action: {reject: tcp-reset}}\n"
+RULES: Final = f"""
+version: 1
+filter:
+  forward:
+    policy: drop
+    rules:
+      - {{name: answers, state: [established, related], action: accept}}
+{PORT_81}\
+      - {{name: lan out, in: lan0, state: new, action: accept}}
+"""
+WEB_CLOSED: Final = RULES.replace(
+    "gate, proto: tcp, dport: 81,", "gate, proto: tcp, dport: 80, state: new,"
+)
+BROKEN: Final = RULES.replace("dport: 81", "dprot: 81")
+BROKEN_LINE: Final = 1 + BROKEN[: BROKEN.index("dprot")].count("\n")
+
+
+@pytest.fixture
+def with_rules(daemon: Daemon, world: World) -> Iterator[Daemon]:
+    """The daemon, back under RULES afterwards; ports 80 (web) and 81 listen on the server."""
+    with http_server(world.server, SERVER4), tcp_listener(world.server, SERVER4, 81):
+        yield daemon
+    daemon.write_rules(RULES)
+    daemon.hangup()
+
+
+def test_sighup_in_a_download_changes_new_connections_and_breaks_nothing(
+    with_rules: Daemon, world: World
+) -> None:
+    download = Download(world.client, SERVER4, 200 * MEGABYTE)
+    download.read(10 * MEGABYTE)
+    generation = with_rules.status()["generation"]
+    with_rules.write_rules(WEB_CLOSED)
+    reloaded = threading.Event()
+    line: list[str] = []
+
+    def reload() -> None:
+        line.append(with_rules.hangup())
+        reloaded.set()
+
+    signaller = threading.Thread(target=reload)
+    signaller.start()
+    # The download runs on while the rules change under it, but not to its end.
+    while not reloaded.is_set() and download.received < 150 * MEGABYTE:
+        download.read(MEGABYTE)
+    signaller.join()
+    assert "rules reloaded" in line[0]
+    assert tcp_connect(world.client, SERVER4, 80) == "refused"
+    assert tcp_connect(world.client, SERVER4, 81) == "connected"
+    assert download.finish()
+    assert with_rules.status()["generation"] > generation
+
+
+def test_a_sighup_with_a_broken_file_changes_nothing_and_says_so(
+    with_rules: Daemon, world: World
+) -> None:
+    before = with_rules.status()
+    with_rules.write_rules(BROKEN)
+    line = with_rules.hangup()
+    assert "reload failed, the old rules stay in force" in line
+    assert tcp_connect(world.client, SERVER4, 80) == "connected"
+    assert tcp_connect(world.client, SERVER4, 81) == "refused"
+    status = with_rules.status()
+    assert status["generation"] == before["generation"]
+    assert status["workers"][0]["pid"] == before["workers"][0]["pid"]
+    assert f"rules.yaml:{BROKEN_LINE}" in status["last_reload_error"]
+    assert "dprot" in status["last_reload_error"]
+    assert "dprot" in with_rules.command("status").stdout
+    # Mended, it is taken, and the complaint is gone.
+    with_rules.write_rules(RULES)
+    assert "rules reloaded" in with_rules.hangup()
+    assert with_rules.status()["last_reload_error"] is None
+
+
+def test_a_sighup_without_a_rules_file_changes_nothing(with_rules: Daemon, world: World) -> None:
+    with_rules.rules_path.unlink()
+    assert "reload failed, the old rules stay in force" in with_rules.hangup()
+    assert tcp_connect(world.client, SERVER4, 80) == "connected"
+    assert "rules.yaml" in with_rules.status()["last_reload_error"]
+
+
+def test_the_reload_verb_waits_until_the_new_rules_are_in_force(
+    with_rules: Daemon, world: World
+) -> None:
+    for rules, outcome in ((WEB_CLOSED, "refused"), (RULES, "connected")):
+        with_rules.write_rules(rules)
+        done = with_rules.command("reload")
+        assert done.returncode == 0, done.stdout
+        assert tcp_connect(world.client, SERVER4, 80) == outcome
+
+
+def test_the_reload_verb_fails_with_the_errors_of_a_broken_file(with_rules: Daemon) -> None:
+    with_rules.write_rules(BROKEN)
+    done = with_rules.command("reload")
+    assert done.returncode != 0
+    assert f"rules.yaml:{BROKEN_LINE}" in done.stdout
+    assert "did you mean" in done.stdout.lower()
