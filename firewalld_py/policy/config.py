@@ -1,0 +1,310 @@
+"""The daemon's configuration: its values with their defaults, and how they are read from YAML."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from firewalld_py.conntrack.timeouts import TIMEOUT_DEFAULTS
+from firewalld_py.policy.errors import Fault, Problem, PolicyErrors, Problems
+from firewalld_py.policy.keys import Key, Parser, Reading, Table, each, mapping, one
+from firewalld_py.policy.nodes import Mapping as MappingNode
+from firewalld_py.policy.nodes import Node, is_null, read_tree
+from firewalld_py.policy.values import (
+    DURATION,
+    MARK,
+    RATE,
+    duration,
+    mark,
+    plain_text,
+    rate,
+    truth,
+    whole_number,
+    word,
+)
+
+DEFAULT_CONFIG: Final = "/etc/firewalld-py/firewalld-py.yaml"
+DEFAULT_RULES: Final = "/etc/firewalld-py/rules.yaml"
+HOOK_CHAINS: Final = ("forward", "input", "output")
+YEAR_S: Final = 366 * 86400  # the longest timeout
+
+
+@dataclass(frozen=True, slots=True)
+class QueueConfig:
+    """The kernel queue. `copy_range` and `receive_buffer` are octets."""
+
+    number: int = 0
+    length: int = 8192
+    copy_range: int = 2048
+    batch: int = 64
+    gso: bool = True
+    receive_buffer: int = 16777216
+
+
+@dataclass(frozen=True, slots=True)
+class HookConfig:
+    """How the packets come into the queue."""
+
+    backend: str = "auto"
+    chains: tuple[str, ...] = HOOK_CHAINS
+    loopback: bool = False
+    reject_mark: int = 0x4000000
+
+
+@dataclass(frozen=True, slots=True)
+class ConntrackConfig:
+    """Connection tracking; `timeouts` holds every name of TIMEOUT_DEFAULTS, in seconds."""
+
+    max: int = 262144
+    tcp_loose: bool = True
+    tcp_be_liberal: bool = False
+    tcp_max_retrans: int = 3
+    tcp_ignore_invalid_rst: bool = False
+    checksum: bool = False
+    timeouts: Mapping[str, int] = field(default_factory=lambda: dict(TIMEOUT_DEFAULTS))
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """Where log lines go, and how many a rule may write (`rate` per second)."""
+
+    target: str = "auto"
+    rate: float = 10.0
+    burst: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RejectConfig:
+    """How many answers a rejecting rule may send (`rate` per second)."""
+
+    rate: float = 50.0
+    burst: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ControlConfig:
+    """The socket on which the daemon takes orders."""
+
+    socket: str = "/run/firewalld-py/control.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration; `fail` is "closed" or "open"."""
+
+    rules: str = DEFAULT_RULES
+    fail: str = "closed"
+    queue: QueueConfig = field(default_factory=QueueConfig)
+    hook: HookConfig = field(default_factory=HookConfig)
+    conntrack: ConntrackConfig = field(default_factory=ConntrackConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+    reject: RejectConfig = field(default_factory=RejectConfig)
+    control: ControlConfig = field(default_factory=ControlConfig)
+
+
+def load_config(path: str | os.PathLike[str]) -> Config:
+    """Read the configuration at `path`. Raises PolicyErrors with all problems of the file."""
+    config, problems = read_config(path)
+    if problems:
+        raise PolicyErrors(problems)
+    return config
+
+
+def read_config(path: str | os.PathLike[str]) -> tuple[Config, list[Problem]]:
+    """The configuration at `path`, with defaults where it is wrong, and all its problems."""
+    name = os.fspath(path)
+    problems = Problems(name)
+    tree = read_tree(name, problems)
+    values: dict[str, object] = {}
+    if tree is not None and not is_null(tree):
+        try:
+            values = CONFIG.read(tree, Reading(problems))
+        except Fault as fault:
+            problems.add(tree.line, tree.column, fault.message)
+        _check_checksum(values, tree, problems)
+    rules = values.get("rules", DEFAULT_RULES)
+    assert isinstance(rules, str)
+    values["rules"] = os.path.join(os.path.dirname(name), rules)  # noqa: PTH118, PTH120
+    return _made(Config, values), problems.ordered()
+
+
+def _check_checksum(values: Mapping[str, object], tree: Node, problems: Problems) -> None:
+    """With GSO the kernel hands over packets whose checksum the hardware is still to fill in."""
+    conntrack, queue = values.get("conntrack"), values.get("queue", QueueConfig())
+    if not (isinstance(conntrack, ConntrackConfig) and isinstance(queue, QueueConfig)):
+        return
+    if conntrack.checksum and queue.gso and isinstance(tree, MappingNode):
+        key, _ = tree.entries["conntrack"]
+        problems.add(key.line, key.column, "checksum: on needs gso: off in section queue")
+
+
+def _made(cls: type[Any], values: Mapping[str, object]) -> Any:
+    return cls(**values)
+
+
+def _section(name: str, cls: type[Any], doc: str, *rows: tuple[str, Parser, str, str]) -> Key:
+    """The key of a section: a mapping whose keys are the fields of the dataclass `cls`."""
+    defaults = cls()
+    table = Table(
+        f"section {name}",
+        tuple(
+            Key(field_name, parse, form, text, getattr(defaults, field_name))
+            for field_name, parse, form, text in rows
+        ),
+    )
+    read = mapping(table)
+
+    def parse_section(node: Node, reading: Reading) -> object:
+        values = read(node, reading)
+        assert isinstance(values, dict)
+        return _made(cls, values)
+
+    return Key(name, parse_section, "a mapping", doc, defaults, table=table)
+
+
+def _hook_chains(node: Node, reading: Reading) -> tuple[str, ...]:
+    chains = each(node, reading, word(HOOK_CHAINS), "at least one of forward, input, output")
+    if len(set(chains)) < len(chains):
+        raise Fault("a chain stands here twice")
+    return tuple(chains)
+
+
+def _timeouts(node: Node, reading: Reading) -> dict[str, int]:
+    return {**TIMEOUT_DEFAULTS, **_TIMEOUTS.read(node, reading)}  # type: ignore[dict-item]
+
+
+def _reject_mark(text: str) -> int:
+    value, mask = mark(text)
+    if mask != 0xFFFFFFFF or not value:
+        raise Fault(f"expected a mark without mask, not 0, found {text!r}")
+    return value
+
+
+def _path(text: str) -> str:
+    return plain_text(4096)(text)
+
+
+_TIMEOUTS: Final = Table(
+    "section timeouts",
+    tuple(
+        Key(
+            name,
+            one(duration(1, YEAR_S), DURATION),
+            DURATION,
+            f"seconds, as the kernel's net.netfilter.nf_conntrack_{name}",
+            default,
+        )
+        for name, default in TIMEOUT_DEFAULTS.items()
+    ),
+)
+_BOOL: Final = one(truth, "true or false")
+_TRUTH: Final = "true or false"
+
+
+def _number(low: int, high: int) -> tuple[Parser, str]:
+    words = f"a number from {low} to {high}"
+    return one(whole_number(low, high), words), words
+
+
+def _one_of(*words: str) -> tuple[Parser, str]:
+    form = f"one of {', '.join(words)}"
+    return one(word(words), form), form
+
+
+CONFIG: Final = Table(
+    "the configuration",
+    (
+        Key(
+            "rules",
+            one(_path, "a path"),
+            "a path",
+            "the rule file; a relative path starts at the directory of this file",
+            DEFAULT_RULES,
+        ),
+        Key(
+            "fail",
+            *_one_of("closed", "open"),
+            "what happens to packets while the daemon cannot judge them: drop (closed) or pass (open)",
+            "closed",
+        ),
+        _section(
+            "queue",
+            QueueConfig,
+            "the kernel queue that the packets come from",
+            ("number", *_number(0, 65535), "NFQUEUE number"),
+            ("length", *_number(1, 1 << 20), "packets that may wait in the kernel"),
+            ("copy_range", *_number(256, 65535), "octets of each packet that are looked at"),
+            ("batch", *_number(1, 255), "packets judged by one verdict message"),
+            ("gso", _BOOL, _TRUTH, "take 64 kB super-packets whole; off to check checksums"),
+            ("receive_buffer", *_number(65536, 1 << 30), "octets of the queue's socket buffer"),
+        ),
+        _section(
+            "hook",
+            HookConfig,
+            "the kernel rules that send packets into the queue",
+            ("backend", *_one_of("auto", "nft", "iptables"), "auto takes what the kernel accepts"),
+            (
+                "chains",
+                _hook_chains,
+                "a list of forward, input, output",
+                "which packets go into the queue",
+            ),
+            ("loopback", _BOOL, _TRUTH, "judge packets on lo too (each passes twice)"),
+            (
+                "reject_mark",
+                one(_reject_mark, MARK),
+                "a mark that is not 0",
+                "packet mark of our own resets and ICMP errors, which are not judged again",
+            ),
+        ),
+        _section(
+            "conntrack",
+            ConntrackConfig,
+            "connection tracking; names as the kernel's nf_conntrack sysctls",
+            ("max", *_number(1, 100_000_000), "connections in the table at most"),
+            ("tcp_loose", _BOOL, _TRUTH, "pick up connections whose beginning was not seen"),
+            ("tcp_be_liberal", _BOOL, _TRUTH, "only resets out of window are INVALID"),
+            (
+                "tcp_max_retrans",
+                *_number(0, 255),
+                "retransmissions without answer before the short timeout",
+            ),
+            ("tcp_ignore_invalid_rst", _BOOL, _TRUTH, "an out of window reset changes nothing"),
+            (
+                "checksum",
+                _BOOL,
+                _TRUTH,
+                "packets with a wrong checksum are INVALID; needs gso: off",
+            ),
+            ("timeouts", _timeouts, "a mapping", "how long idle connections live"),
+        ),
+        _section(
+            "log",
+            LogConfig,
+            "the log of packets",
+            ("target", *_one_of("auto", "journal", "stderr"), "auto: journal under systemd"),
+            ("rate", one(rate, RATE), RATE, "log lines per rule that has no limit of its own"),
+            ("burst", *_number(1, 1_000_000), "log lines at once before the rate counts"),
+        ),
+        _section(
+            "reject",
+            RejectConfig,
+            "answers to rejected packets",
+            ("rate", one(rate, RATE), RATE, "answers per rejecting rule"),
+            ("burst", *_number(1, 1_000_000), "answers at once before the rate counts"),
+        ),
+        _section(
+            "control",
+            ControlConfig,
+            "the control socket",
+            (
+                "socket",
+                one(_path, "a path"),
+                "a path",
+                "where firewalld-py reload and status find us",
+            ),
+        ),
+    ),
+)

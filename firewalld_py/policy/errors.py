@@ -1,0 +1,118 @@
+"""What is wrong with a file, said so that the reader can put it right: place, fault, near miss."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+MAX_PROBLEMS: Final = 1000  # of one file; what is beyond is counted only
+MAX_EXCERPT: Final = 100  # characters of the offending line that are shown
+MAX_QUOTED: Final = 60  # characters of a found value that are repeated in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault of a file.
+
+    `line` and `column` count from 1; line 0 means the file as a whole. `rule` is the place of the rule
+    and, if it has one, its name: "filter/forward/3 (lan out)". `suggestion` is what was probably meant,
+    or empty. `excerpt` is the offending line as it stands in the file.
+    """
+
+    file: str
+    line: int
+    column: int
+    message: str
+    rule: str = ""
+    suggestion: str = ""
+    excerpt: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        rule = f" {self.rule}:" if self.rule else ""
+        near = f"; did you mean {quoted(self.suggestion)}?" if self.suggestion else ""
+        return f"{where}:{rule} {self.message}{near}"
+
+    def shown(self) -> str:
+        """The problem and below it the offending line with a caret under the column."""
+        if not self.line or not self.excerpt.strip():
+            return str(self)
+        start = max(0, min(self.column - 1 - MAX_EXCERPT // 2, len(self.excerpt) - MAX_EXCERPT))
+        text = self.excerpt[start : start + MAX_EXCERPT]
+        text = "".join(character if character.isprintable() else " " for character in text)
+        return f"{self}\n    {text.rstrip()}\n    {' ' * (self.column - 1 - start)}^"
+
+
+class PolicyErrors(Exception):  # noqa: N818  (several errors in one exception)
+    """All problems of the files that were read, in the order in which they stand there."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(problem.shown() for problem in self.problems)
+
+
+class Fault(Exception):  # noqa: N818  (caught where the place is known, then a Problem)
+    """A text or a value that cannot be taken: what was expected and found, without its place."""
+
+    def __init__(self, message: str, suggestion: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.suggestion = suggestion
+
+
+class Problems:
+    """Collects the problems of one file while it is read; reading goes on after each of them."""
+
+    __slots__ = ("_seen", "beyond", "file", "found", "lines")
+
+    def __init__(self, file: str, lines: Sequence[str] = ()) -> None:
+        self.file = file
+        self.lines = lines
+        self.found: list[Problem] = []
+        self.beyond = 0
+        self._seen: set[tuple[int, int, str]] = set()
+
+    def add(
+        self, line: int, column: int, message: str, *, rule: str = "", suggestion: str = ""
+    ) -> None:
+        """Note a problem; the same message at the same place is noted once (an alias is read twice)."""
+        key = (line, column, message)
+        if key in self._seen:
+            return
+        if len(self.found) >= MAX_PROBLEMS:
+            self.beyond += 1
+            return
+        self._seen.add(key)
+        excerpt = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        self.found.append(Problem(self.file, line, column, message, rule, suggestion, excerpt))
+
+    def ordered(self) -> list[Problem]:
+        """All problems by their place; a last one tells how many more there are."""
+        problems = sorted(self.found, key=lambda problem: (problem.line, problem.column))
+        if self.beyond:
+            problems.append(Problem(self.file, 0, 0, f"and {self.beyond} more problems"))
+        return problems
+
+    def finish(self) -> None:
+        """Raise PolicyErrors if there was any problem."""
+        if self.found:
+            raise PolicyErrors(self.ordered())
+
+
+def quoted(text: str) -> str:
+    """The text in quotes, cut and with control characters made visible."""
+    return repr(text if len(text) <= MAX_QUOTED else text[: MAX_QUOTED - 1] + "…")
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """The one of `words` that was probably meant by `word`, or "". Letter case does not count."""
+    if len(word) > MAX_QUOTED:  # the comparison is quadratic
+        return ""
+    by_lower = {known.lower(): known for known in words}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[near[0]] if near else ""

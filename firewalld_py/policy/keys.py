@@ -1,0 +1,169 @@
+"""Tables of keys: the one place that knows a key's name, what may stand there, and what it means.
+
+Reading a mapping, the suggestion for an unknown key, and later the schema and the reference page all
+come from the same table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from firewalld_py.policy.errors import Fault, Problems, nearest, quoted
+from firewalld_py.policy.nodes import Mapping, Node, Scalar, Sequence, found, is_null
+
+if TYPE_CHECKING:
+    from firewalld_py.policy.defines import Defines
+
+
+class Reported(Exception):  # noqa: N818
+    """The value cannot be used and all its problems are noted already."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """The file that is being read: its problems, its defines, and the rule that is being read."""
+
+    problems: Problems
+    defines: Defines | None = None
+    rule: str = ""
+
+    def fault(self, node: Node, message: str, suggestion: str = "") -> None:
+        """Note a problem at the place of `node`."""
+        self.problems.add(node.line, node.column, message, rule=self.rule, suggestion=suggestion)
+
+
+Value = TypeVar("Value")
+
+# Reads the node under a key. Raises Fault (noted at that node) or Reported.
+Parser = Callable[[Node, Reading], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a mapping.
+
+    `form` says in words what may stand there, `doc` what it means, `default` what holds without it;
+    `also` are words by which it is known elsewhere, for suggestions only; `table` holds the keys of the
+    mapping that stands there, if it is one.
+    """
+
+    name: str
+    parse: Parser
+    form: str
+    doc: str
+    default: object = None
+    also: tuple[str, ...] = ()
+    required: bool = False
+    table: Table | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The keys of one kind of mapping; `what` names it in messages ("a rule")."""
+
+    what: str
+    keys: tuple[Key, ...]
+    by_name: dict[str, Key] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {key.name: key for key in self.keys})
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self.keys)
+
+    def read(self, node: Node, reading: Reading) -> dict[str, object]:
+        """The values of the keys that stand in `node` and are right; all else is noted.
+
+        Raises Fault if `node` is no mapping at all.
+        """
+        if not isinstance(node, Mapping):
+            raise Fault(f"expected {self.what} as a mapping, found {found(node)}")
+        values: dict[str, object] = {}
+        for name, (key_node, value) in node.entries.items():
+            key = self.by_name.get(name)
+            if key is None:
+                self._unknown(key_node, reading)
+                continue
+            try:
+                values[name] = key.parse(value, reading)
+            except Fault as fault:
+                reading.fault(value, f"{name}: {fault.message}", fault.suggestion)
+            except Reported:
+                pass
+        for key in self.keys:
+            if key.required and key.name not in node.entries:
+                reading.fault(node, f"{self.what} needs the key {quoted(key.name)} ({key.form})")
+        return values
+
+    def _unknown(self, node: Scalar, reading: Reading) -> None:
+        """Note an unknown key, with the key that was probably meant or else all that there are."""
+        names = list(self.by_name)
+        word = node.text.lower().replace("-", "_")
+        meant = next((key.name for key in self.keys if word in key.also), "")
+        meant = meant or nearest(node.text, names)
+        known = "" if meant else f"; known are: {', '.join(names)}"
+        reading.fault(node, f"unknown key {quoted(node.text)} in {self.what}{known}", meant)
+
+
+def text_of(node: Node, expected: str) -> str:
+    """The text of a scalar that is there, else a Fault that says what was expected."""
+    if not isinstance(node, Scalar) or (node.plain and is_null(node)):
+        raise Fault(f"expected {expected}, found {found(node)}{_colon_hint(node)}")
+    return node.text
+
+
+def _colon_hint(node: Node) -> str:
+    """An IPv6 network without quotes may end in ':' and so become a key; say so."""
+    if isinstance(node, Mapping) and len(node.entries) == 1:
+        ((text, (_, value)),) = node.entries.items()
+        if ":" in text and is_null(value):
+            return f'; an address that ends with a colon needs quotes: "{text}:"'
+    return ""
+
+
+def one(convert: Callable[[str], object], expected: str) -> Parser:
+    """A parser for one scalar; `convert` takes its text and may raise Fault."""
+
+    def parse(node: Node, reading: Reading) -> object:  # noqa: ARG001
+        return convert(text_of(node, expected))
+
+    return parse
+
+
+def mapping(table: Table) -> Parser:
+    """A parser for a mapping of its own; nothing there reads as an empty one."""
+
+    def parse(node: Node, reading: Reading) -> object:
+        return {} if is_null(node) else table.read(node, reading)
+
+    return parse
+
+
+def items_of(node: Node, expected: str) -> Collection[Node]:
+    """The elements of a list, or the one element that stands there without a list."""
+    if isinstance(node, Sequence):
+        if not node.items:
+            raise Fault(f"expected {expected}, found an empty list")
+        return node.items
+    return (node,)
+
+
+def each(
+    node: Node, reading: Reading, convert: Callable[[str], Value], expected: str
+) -> list[Value]:
+    """Every element of a list, or the one that stands there, converted; all faults are noted.
+
+    Raises Fault for an empty list and Reported when an element was wrong.
+    """
+    values: list[Value] = []
+    items = items_of(node, expected)
+    for item in items:
+        try:
+            values.append(convert(text_of(item, expected)))
+        except Fault as fault:
+            reading.fault(item, fault.message, fault.suggestion)
+    if len(values) < len(items):
+        raise Reported
+    return values

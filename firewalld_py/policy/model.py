@@ -1,0 +1,105 @@
+"""What a rule file says, as plain values with their places; made by load, taken by compile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from firewalld_py.policy.addresses import AddressRange
+
+Verdict = Literal["accept", "drop", "reject", "notrack", "continue"]
+
+# Per kind of match:
+#   state           int, bits as in names.STATES       family      4 or 6
+#   in, out         tuple of interface patterns        src, dst    tuple of AddressRange, merged
+#   proto           tuple of numbers                   sport, dport   tuple of (first, last), merged
+#   icmp            tuple of (protocol, type, first code, last code)
+#   tcp_flags       tuple of (mask, value)             mark        tuple of (value, mask)
+MatchValue = (
+    int
+    | tuple[int, ...]
+    | tuple[str, ...]
+    | tuple[AddressRange, ...]
+    | tuple[tuple[int, int], ...]
+    | tuple[tuple[int, int, int, int], ...]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One condition: the key as written, the kind of match it makes, and whether it is negated."""
+
+    key: str
+    kind: str
+    inverted: bool
+    value: MatchValue
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log line per packet; `rate` (per second) and `burst` are None where the configuration decides."""
+
+    prefix: str = ""
+    level: int = 4
+    rate: float | None = None
+    burst: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """New mark of the packet: (old & ~mask) | value."""
+
+    value: int
+    mask: int
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What happens to a packet that matches; `reject` is the kind when the verdict is reject."""
+
+    verdict: Verdict = "continue"
+    log: Log | None = None
+    mark: Mark | None = None
+    helper: str | None = None
+    reject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; `place` is where it stands ("filter/forward/3"), `name` its name or else its place."""
+
+    name: str
+    place: str
+    file: str
+    line: int
+    column: int
+    matches: tuple[Match, ...]
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A chain as the file has it. `policy` is "accept" or "drop"; a raw chain always accepts."""
+
+    table: str
+    name: str
+    file: str
+    line: int
+    column: int
+    policy: str
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A whole rule file. Chains that do not stand in it are not here; they accept."""
+
+    file: str
+    version: int
+    chains: tuple[Chain, ...]
+
+    def rule_count(self) -> int:
+        """The number of rules in all chains."""
+        return sum(len(chain.rules) for chain in self.chains)

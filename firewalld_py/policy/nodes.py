@@ -1,0 +1,325 @@
+"""YAML text as a tree of nodes in which every scalar is still the text that stands in the file.
+
+No scalar is turned into a number, a date or a truth value here: each field of the policy reads its own
+text. That gives YAML 1.2 where YAML 1.1 bites (`22:80` is no base-60 number, `on` is no truth value).
+The tree is built from PyYAML's events, by libyaml when PyYAML was built with it. Everything that a
+file can grow is bounded: octets, nodes (an alias counts as all that it stands for), depth.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass, field
+from typing import Final
+
+import yaml
+
+from firewalld_py.policy.errors import Problems, quoted
+
+MAX_OCTETS: Final = 64 << 20  # of one file
+MAX_NODES: Final = 4_000_000  # of one file, aliases expanded
+MAX_DEPTH: Final = 32
+
+LINE_BREAK: Final = re.compile(r"\r\n|[\r\n]")
+# Not printable in YAML 1.2 (section 5.1), or not to be seen in an editor: line separators that YAML
+# would obey and characters that change the direction of writing could hide a rule from its reader.
+HIDDEN: Final = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"
+)
+NULLS: Final = frozenset(("", "~", "null", "Null", "NULL"))
+
+
+@dataclass(slots=True)
+class Scalar:
+    """A text; `plain` tells that it stands without quotes. Lines and columns count from 1."""
+
+    text: str
+    plain: bool
+    line: int
+    column: int
+    size: int = 1
+    height: int = 0
+
+
+@dataclass(slots=True)
+class Sequence:
+    """A list. `size` counts the nodes in it and itself, `height` the levels below it."""
+
+    line: int
+    column: int
+    items: list[Node] = field(default_factory=list)
+    size: int = 1
+    height: int = 0
+    complete: bool = False
+
+
+@dataclass(slots=True)
+class Mapping:
+    """A mapping from texts; every key stands in it once, in the order of the file."""
+
+    line: int
+    column: int
+    entries: dict[str, tuple[Scalar, Node]] = field(default_factory=dict)
+    size: int = 1
+    height: int = 0
+    complete: bool = False
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def is_null(node: Node) -> bool:
+    """Whether nothing stands there (`key:` and no value), or YAML's word for nothing."""
+    return isinstance(node, Scalar) and node.plain and node.text in NULLS
+
+
+def found(node: Node) -> str:
+    """What stands there, in words for a message."""
+    if isinstance(node, Sequence):
+        return "a list"
+    if isinstance(node, Mapping):
+        return "a mapping"
+    return "nothing" if is_null(node) else quoted(node.text)
+
+
+def read_tree(path: str, problems: Problems) -> Node | None:
+    """Read and compose the file at `path`; None when it cannot be read, is no YAML, or is empty.
+
+    Whatever is wrong stands in `problems` afterwards, except that the file is empty.
+    """
+    data = _read_file(path, problems)
+    if data is None:
+        return None
+    text = _decode(data, problems)
+    return None if text is None else compose(text, problems)
+
+
+def compose(text: str, problems: Problems) -> Node | None:
+    """The tree of one YAML document; None when it is empty or broken beyond reading."""
+    problems.lines = LINE_BREAK.split(text)
+    hidden = HIDDEN.search(text)
+    if hidden:
+        line, column = _place(text, hidden.start())
+        problems.add(
+            line, column, f"character U+{ord(hidden[0]):04X} is invisible and must not stand here"
+        )
+        return None
+    return _Composer(problems).compose(text)
+
+
+def _read_file(path: str, problems: Problems) -> bytes | None:
+    try:
+        # O_NONBLOCK: opening a pipe nobody writes to must not hang.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        problems.add(0, 0, f"cannot be read: {reason}")
+        return None
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            problems.add(0, 0, "cannot be read: it is not a regular file")
+            return None
+        try:
+            data = stream.read(MAX_OCTETS + 1)
+        except OSError as error:
+            problems.add(0, 0, f"cannot be read: {error.strerror}")
+            return None
+    if len(data) > MAX_OCTETS:
+        problems.add(0, 0, f"is larger than {MAX_OCTETS >> 20} MiB, the most that is read")
+        return None
+    return data
+
+
+def _decode(data: bytes, problems: Problems) -> str | None:
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        good = data[: error.start].decode("utf-8")
+        problems.lines = LINE_BREAK.split(data.decode("utf-8", "replace"))
+        line, column = _place(good, len(good))
+        problems.add(
+            line, column, f"octet 0x{data[error.start]:02x} is not UTF-8: save the file as UTF-8"
+        )
+        return None
+
+
+def _place(text: str, at: int) -> tuple[int, int]:
+    """Line and column, from 1, of the character at offset `at`."""
+    before = LINE_BREAK.split(text[:at])
+    return len(before), len(before[-1]) + 1
+
+
+class _Abandoned(Exception):  # noqa: N818
+    """The problem is noted and nothing after it can be understood."""
+
+
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+# The parser's words, and ours for what people most often did.
+_SYNTAX: Final = (
+    ("mapping values are not allowed", "a ':' too many: a text with ': ' in it needs quotes"),
+    ("did not find expected ',' or", "a ',' or the closing bracket is missing"),
+    ("expected ',' or", "a ',' or the closing bracket is missing"),
+    ("did not find expected '-' indicator", "wrong indentation: a '-' of this list was expected"),
+    ("did not find expected key", "wrong indentation: a key of this mapping was expected"),
+    (
+        "expected <block end>",
+        "wrong indentation: this stands deeper or less deep than its neighbours",
+    ),
+    ("could not find expected ':'", "a ':' is missing after the key"),
+    ("unexpected end of stream", "a closing quote is missing"),
+    ("undefined alias", "an alias (*name) without its anchor (&name)"),
+    (
+        "did not find expected node content",
+        "a value is missing, or one that begins with ':' lacks quotes",
+    ),
+    ("expected the node content", "a value is missing, or one that begins with ':' lacks quotes"),
+)
+
+
+class _Composer:
+    """Builds the tree of one document from the parser's events, without recursion."""
+
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+        self.root: Node | None = None
+        self.open: list[Sequence | Mapping] = []
+        self.counts: list[int] = []  # nodes before each open collection
+        self.keys: list[Scalar | None] = []  # per open collection: the key that waits for its value
+        self.anchors: dict[str, Node] = {}
+        self.nodes = 0
+        self.documents = 0
+
+    def compose(self, text: str) -> Node | None:
+        try:
+            for event in yaml.parse(text, Loader=_LOADER):
+                self.take(event)
+        except yaml.YAMLError as error:
+            self.syntax(error)
+            return None
+        except _Abandoned:
+            return None
+        return self.root
+
+    def take(self, event: yaml.Event) -> None:
+        if isinstance(event, yaml.NodeEvent):
+            line, column = event.start_mark.line + 1, event.start_mark.column + 1
+            if isinstance(event, yaml.AliasEvent):
+                self.place(self.alias(event.anchor, line, column))
+            else:
+                self.node(event, line, column)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self.close()
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            if self.documents > 1:
+                line, column = event.start_mark.line + 1, event.start_mark.column + 1
+                self.abandon(line, column, "a second document begins here; one file holds one")
+
+    def node(self, event: yaml.Event, line: int, column: int) -> None:
+        if event.tag is not None:
+            self.problems.add(
+                line,
+                column,
+                f"tag {quoted(event.tag)}: tags (!word) have no meaning here; "
+                "quote a text that begins with '!', negate with 'not:'",
+            )
+        node: Node
+        if isinstance(event, yaml.ScalarEvent):
+            plain = not event.style
+            if plain and event.end_mark.line != event.start_mark.line:
+                self.problems.add(
+                    line,
+                    column,
+                    "a text without quotes goes on in the next line: is a ',' or '-' missing?",
+                )
+            node = Scalar(event.value, plain, line, column)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            node = Sequence(line, column)
+        else:
+            node = Mapping(line, column)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = node
+        self.place(node)
+
+    def place(self, node: Node) -> None:
+        """Put a node where it belongs; a collection that begins becomes the innermost open one."""
+        self.nodes += node.size
+        if self.nodes > MAX_NODES:
+            self.abandon(node.line, node.column, f"more than {MAX_NODES} values in one file")
+        if len(self.open) + node.height >= MAX_DEPTH:
+            self.abandon(node.line, node.column, f"nested deeper than {MAX_DEPTH} levels")
+        if not self.open:
+            self.root = node
+        else:
+            parent = self.open[-1]
+            if isinstance(parent, Sequence):
+                parent.items.append(node)
+            elif self.keys[-1] is None:
+                self.keys[-1] = self.key(node)
+            else:
+                self.enter(parent, self.keys[-1], node)
+                self.keys[-1] = None
+        if not isinstance(node, Scalar) and not node.complete:
+            self.open.append(node)
+            self.keys.append(None)
+            self.counts.append(self.nodes)
+
+    def key(self, node: Node) -> Scalar:
+        if isinstance(node, Scalar):
+            return node
+        self.problems.add(node.line, node.column, f"a key must be a word, found {found(node)}")
+        return Scalar("", False, node.line, node.column)
+
+    def enter(self, parent: Mapping, key: Scalar, node: Node) -> None:
+        if key.plain and key.text == "<<":
+            self.problems.add(
+                key.line,
+                key.column,
+                "merge keys (<<) are not supported: name what repeats under define:",
+            )
+            return
+        first = parent.entries.setdefault(key.text, (key, node))
+        if first[0] is not key:
+            self.problems.add(
+                key.line,
+                key.column,
+                f"key {quoted(key.text)} stands here twice, first in line {first[0].line}",
+            )
+
+    def close(self) -> None:
+        node = self.open.pop()
+        self.keys.pop()
+        node.size = self.nodes - self.counts.pop() + 1
+        node.complete = True
+        if self.open:
+            self.open[-1].height = max(self.open[-1].height, node.height + 1)
+
+    def alias(self, anchor: str, line: int, column: int) -> Node:
+        node = self.anchors.get(anchor)
+        if node is None:
+            self.abandon(line, column, f"alias *{anchor} without its anchor &{anchor}")
+        elif not isinstance(node, Scalar) and not node.complete:
+            self.abandon(line, column, f"alias *{anchor} stands inside of what it names")
+        assert node is not None
+        return node
+
+    def abandon(self, line: int, column: int, message: str) -> None:
+        self.problems.add(line, column, message)
+        raise _Abandoned
+
+    def syntax(self, error: yaml.YAMLError) -> None:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        said = str(getattr(error, "problem", None) or error)
+        words = next((ours for theirs, ours in _SYNTAX if theirs in said), said)
+        if "cannot start any token" in said:
+            text = self.problems.lines[line - 1] if 0 < line <= len(self.problems.lines) else ""
+            character = text[column - 1 : column]
+            words = f"a text that begins with {quoted(character)} needs quotes"
+            if character == "\t":
+                words = "a tab cannot indent YAML: use spaces"
+        self.problems.add(line, column, f"not YAML: {words}")
