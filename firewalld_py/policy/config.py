@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from firewalld_py.conntrack.timeouts import TIMEOUT_DEFAULTS
-from firewalld_py.policy.errors import Fault, Problem, PolicyErrors, Problems
+from firewalld_py.policy.errors import Fault, PolicyErrors, Problem, Problems
 from firewalld_py.policy.keys import Key, Parser, Reading, Table, each, mapping, one
 from firewalld_py.policy.nodes import Mapping as MappingNode
 from firewalld_py.policy.nodes import Node, is_null, read_tree

@@ -91,6 +91,10 @@ class Problems:
         excerpt = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         self.found.append(Problem(self.file, line, column, message, rule, suggestion, excerpt))
 
+    def count(self) -> int:
+        """How many problems there are, those beyond the bound included."""
+        return len(self.found) + self.beyond
+
     def ordered(self) -> list[Problem]:
         """All problems by their place; a last one tells how many more there are."""
         problems = sorted(self.found, key=lambda problem: (problem.line, problem.column))

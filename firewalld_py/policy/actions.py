@@ -1,0 +1,187 @@
+"""What a rule may do: `action:` and `log:`."""
+
+from __future__ import annotations
+
+from typing import Final, cast
+
+from firewalld_py.conntrack.helpers import HELPERS
+from firewalld_py.policy import values
+from firewalld_py.policy.errors import Fault, nearest, quoted
+from firewalld_py.policy.keys import Key, Reading, Reported, Table, items_of, one
+from firewalld_py.policy.model import Action, Log, Mark, Verdict
+from firewalld_py.policy.names import DEFAULT_REJECT, LEVELS, REJECTS
+from firewalld_py.policy.nodes import Mapping, Node, Scalar, found
+
+MAX_PREFIX: Final = 64  # characters, as the kernel's NFLOG
+MAX_BURST: Final = 1_000_000
+
+VERDICTS: Final = ("accept", "drop", "reject", "notrack")
+WORDS: Final = (*VERDICTS, "log")
+FORM: Final = (
+    "one or a list of accept, drop, reject, {reject: KIND}, notrack, log, {log: {...}}, "
+    "{mark: VALUE/MASK}, {helper: NAME}; at most one verdict, and that last"
+)
+_LEVEL: Final = f"a syslog level ({', '.join(LEVELS)}, or 0-7)"
+# Words of other tools for what is meant here.
+_ALSO: Final = {
+    "allow": "accept",
+    "pass": "accept",
+    "deny": "drop",
+    "block": "drop",
+    "discard": "drop",
+    "tcp-reset": "{reject: tcp-reset}",
+    "ct": "notrack",
+}
+
+LOG: Final = Table(
+    "log",
+    (
+        Key(
+            "prefix",
+            one(values.plain_text(MAX_PREFIX), "a text"),
+            f"a text of at most {MAX_PREFIX} characters",
+            "what the log line begins with",
+            "",
+        ),
+        Key(
+            "limit",
+            one(values.rate, values.RATE),
+            values.RATE,
+            "log lines of this rule at most; without it, log.rate of the configuration",
+            also=("rate",),
+        ),
+        Key(
+            "burst",
+            one(values.whole_number(1, MAX_BURST), "a number"),
+            f"a number from 1 to {MAX_BURST}",
+            "log lines at once before the limit counts; without it, log.burst of the configuration",
+        ),
+        Key("level", one(values.level, _LEVEL), _LEVEL, "the severity of the log line", "warning"),
+    ),
+)
+
+
+def read_log(node: Node, reading: Reading) -> Log | None:
+    """The value of a `log:` key: true, false, or how to log. Raises Fault."""
+    if isinstance(node, Scalar):
+        try:
+            return Log() if values.truth(node.text) else None
+        except Fault:
+            raise Fault(
+                f"expected true or {{prefix: TEXT, limit: RATE, level: LEVEL}}, found {found(node)}"
+            ) from None
+    read = LOG.read(node, reading)
+    return Log(
+        cast("str", read.get("prefix", "")),
+        cast("int", read.get("level", LEVELS["warning"])),
+        cast("float | None", read.get("limit")),
+        cast("int | None", read.get("burst")),
+    )
+
+
+def _reject(text: str) -> str:
+    if text in REJECTS:
+        return text
+    raise values.unexpected(
+        f"a kind of reject ({', '.join(REJECTS)})", text, nearest(text, REJECTS)
+    )
+
+
+def _helper(text: str) -> str:
+    if text in HELPERS:
+        return text
+    there = (
+        f"there are: {', '.join(sorted(HELPERS))}" if HELPERS else "there is none in this version"
+    )
+    raise Fault(f"unknown helper {quoted(text)}; {there}", nearest(text, HELPERS))
+
+
+def _mark(text: str) -> Mark:
+    return Mark(*values.mark(text))
+
+
+_DETAILED: Final = Table(
+    "an action",
+    (
+        Key(
+            "reject",
+            one(_reject, "a kind of reject"),
+            ", ".join(REJECTS),
+            "drop and answer with this",
+        ),
+        Key("log", read_log, "true or a mapping", "write a log line and go on"),
+        Key(
+            "mark",
+            one(_mark, values.MARK),
+            values.MARK,
+            "set the packet's mark (its bits in MASK) and go on",
+        ),
+        Key(
+            "helper",
+            one(_helper, "a helper's name"),
+            "a helper's name",
+            "let a helper follow the connection; raw only",
+        ),
+    ),
+)
+
+
+def read_action(node: Node, reading: Reading) -> Action:
+    """The value of an `action:` key. Raises Fault or Reported."""
+    parts: dict[str, object] = {}
+    verdict: Verdict = "continue"
+    right = True
+    for item in items_of(node, FORM):
+        if verdict != "continue":
+            reading.fault(item, f"nothing can follow after {verdict}, which ends the rule")
+            right = False
+            break
+        try:
+            name, value = _part(item, reading)
+            if name in parts:
+                raise Fault(f"{name} stands here twice")
+            parts[name] = value
+            if name in VERDICTS:
+                verdict = cast("Verdict", name)
+        except Fault as fault:
+            reading.fault(item, fault.message, fault.suggestion)
+            right = False
+        except Reported:
+            right = False
+    if not right:
+        raise Reported
+    return Action(
+        verdict,
+        cast("Log | None", parts.get("log")),
+        cast("Mark | None", parts.get("mark")),
+        cast("str | None", parts.get("helper")),
+        cast("str | None", parts.get("reject")),
+    )
+
+
+def _part(node: Node, reading: Reading) -> tuple[str, object]:
+    """One element of an action: its name and its value."""
+    if isinstance(node, Scalar):
+        if node.text in WORDS:
+            return node.text, {"log": Log(), "reject": DEFAULT_REJECT}.get(node.text)
+        known = (*WORDS, *REJECTS)
+        meant = _ALSO.get(node.text.lower(), "") or nearest(node.text, known)
+        if meant in REJECTS:
+            meant = f"{{reject: {meant}}}"
+        raise values.unexpected(f"an action ({FORM})", node.text, meant)
+    if not isinstance(node, Mapping):
+        raise Fault(f"expected an action, found {found(node)}")
+    if len(node.entries) != 1:
+        raise Fault(
+            f"expected an action with one key, found {len(node.entries)}: "
+            "write several actions as a list, [{mark: 1}, accept]"
+        )
+    ((name, (_, value)),) = node.entries.items()
+    if name in VERDICTS and name != "reject":
+        raise Fault(f"{name} takes nothing: write it as a word", name)
+    read = _DETAILED.read(node, reading)
+    if name not in read or read[name] is None:
+        if name in read:
+            reading.fault(value, f"{name}: nothing to do")
+        raise Reported
+    return name, read[name]

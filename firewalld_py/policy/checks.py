@@ -1,0 +1,152 @@
+"""What cannot be meant, although every key of the rule is right by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, cast
+
+from firewalld_py.policy.addresses import BITS, AddressRange, families
+from firewalld_py.policy.model import Action, Match
+from firewalld_py.policy.names import ALL_STATES, ICMP, ICMPV6, PORT_PROTOCOLS, PROTOCOLS, TCP
+
+_NAMES: Final = {number: name for name, number in reversed(PROTOCOLS.items())}
+_FAMILY_NAMES: Final = {4: "IPv4", 6: "IPv6"}
+# Keys that match one protocol only, negated or not.
+IMPLIED: Final = {"icmp": ICMP, "icmpv6": ICMPV6, "flags": TCP, "tcp_flags": TCP}
+# Chains in which an interface is not known.
+_NO_OUT: Final = ("raw/prerouting", "filter/input")
+_NO_IN: Final = ("raw/output", "filter/output")
+
+Finding = tuple[Match, str]
+
+
+def check_matches(chain: str, matches: tuple[Match, ...]) -> Iterator[Finding]:
+    """What is wrong with the conditions of a rule in `chain` ("filter/input"), and at which match."""
+    yield from _check_chain(chain, matches)
+    for match in matches:
+        if match.inverted and _covers_all(match):
+            yield match, f"not {match.key}: never matches, for it leaves nothing"
+    yield from _check_protocols(matches)
+    yield from _check_families(matches)
+
+
+def check_action(chain: str, action: Action, matches: tuple[Match, ...]) -> Iterator[str]:
+    """What is wrong with the action of a rule in `chain`."""
+    raw = chain.startswith("raw/")
+    if not raw and action.verdict == "notrack":
+        yield "notrack is possible in raw only, before connection tracking"
+    if not raw and action.helper:
+        yield "helper is possible in raw only, before connection tracking"
+    if raw and action.verdict == "reject":
+        yield "reject is not possible in raw: drop here, or reject in filter"
+    if action.helper and action.verdict == "notrack":
+        yield "a helper cannot follow what is not tracked: helper or notrack"
+    if action.reject == "tcp-reset" and protocols(matches) != {TCP}:
+        yield "reject with tcp-reset needs a rule that matches only tcp: add proto: tcp"
+
+
+def protocols(matches: tuple[Match, ...]) -> frozenset[int] | None:
+    """The protocols that a rule can match; None for all."""
+    possible: frozenset[int] | None = None
+    for match in matches:
+        if match.key in IMPLIED:
+            only = frozenset((IMPLIED[match.key],))
+        elif match.key == "proto" and not match.inverted:
+            only = frozenset(cast("tuple[int, ...]", match.value))
+        else:
+            continue
+        possible = only if possible is None else possible & only
+    return possible
+
+
+def _check_chain(chain: str, matches: tuple[Match, ...]) -> Iterator[Finding]:
+    for match in matches:
+        if match.kind == "state" and chain.startswith("raw/"):
+            yield match, "state is not known in raw, which comes before connection tracking"
+        elif match.kind == "out" and chain in _NO_OUT:
+            yield match, f"out is not known in {chain}: the packet has not been routed out"
+        elif match.kind == "in" and chain in _NO_IN:
+            yield match, f"in is not known in {chain}: the packet was made on this machine"
+
+
+def _covers_all(match: Match) -> bool:
+    """Whether the match, not negated, would match every packet that it can be asked about."""
+    if match.kind == "state":
+        return match.value == ALL_STATES
+    if match.kind in ("src", "dst"):
+        ranges = cast("tuple[AddressRange, ...]", match.value)
+        whole = {
+            found.family
+            for found in ranges
+            if found.high - found.low + 1 == 1 << BITS[found.family]
+        }
+        return whole == {4, 6}
+    if match.kind == "proto":
+        return len(cast("tuple[int, ...]", match.value)) == 256
+    if match.kind in ("sport", "dport"):
+        return match.value == ((0, 65535),)
+    return False
+
+
+covers_all = _covers_all
+
+
+def _check_protocols(matches: tuple[Match, ...]) -> Iterator[Finding]:
+    """Ports, ICMP types and TCP flags against proto and against each other."""
+    stated: frozenset[int] | None = None
+    for match in matches:
+        if match.key == "proto" and not match.inverted:
+            stated = frozenset(cast("tuple[int, ...]", match.value))
+    implied: Match | None = None
+    for match in matches:
+        if match.key in IMPLIED:
+            number = IMPLIED[match.key]
+            if stated is not None and stated != {number}:
+                others = _listed(stated - {number})
+                yield match, f"{match.key} matches only {_NAMES[number]}, but proto allows {others}"
+            elif implied is not None and IMPLIED[implied.key] != number:
+                yield match, f"{match.key} and {implied.key} can never both match: make two rules"
+            implied = match
+    possible = frozenset((IMPLIED[implied.key],)) if implied and stated is None else stated
+    for match in matches:
+        if match.kind in ("sport", "dport") and possible is not None and possible - PORT_PROTOCOLS:
+            without = _listed(possible - PORT_PROTOCOLS)
+            yield match, f"{match.key} needs a protocol with ports, {without} has none"
+
+
+def _listed(numbers: frozenset[int]) -> str:
+    names = [_NAMES.get(number, str(number)) for number in sorted(numbers)]
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+
+
+def _check_families(matches: tuple[Match, ...]) -> Iterator[Finding]:
+    """Conditions that together leave neither IPv4 nor IPv6."""
+    possible = frozenset((4, 6))
+    because = ""
+    for match in matches:
+        only = _families_of(match)
+        if not possible & only:
+            names = " and ".join(_FAMILY_NAMES[number] for number in sorted(only))
+            yield match, f"{match.key} matches {names} only and {because}: the rule can never match"
+            return
+        if possible & only != possible:
+            (left,) = possible & only
+            because = f"{match.key} {_FAMILY_NAMES[left]} only"
+            possible &= only
+
+
+def _families_of(match: Match) -> frozenset[int]:
+    if match.kind == "icmp":  # negated too: it matches only its own protocol
+        return frozenset((4,) if match.key == "icmp" else (6,))
+    if match.kind == "family":
+        number = cast("int", match.value)
+        return frozenset((4, 6)) - {number} if match.inverted else frozenset((number,))
+    if match.inverted:
+        return frozenset((4, 6))
+    if match.kind in ("src", "dst"):
+        return families(cast("tuple[AddressRange, ...]", match.value))
+    if match.kind == "proto" and match.value == (ICMP,):
+        return frozenset((4,))
+    if match.kind == "proto" and match.value == (ICMPV6,):
+        return frozenset((6,))
+    return frozenset((4, 6))

@@ -1,0 +1,141 @@
+"""Turns a Policy into the plan that the rule engine is built from: plain lists and mappings, fit for JSON.
+
+A rule's matches come cheapest and most selective first; matches that every packet passes are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from firewalld_py.policy.checks import IMPLIED, covers_all
+from firewalld_py.policy.config import Config
+from firewalld_py.policy.model import Action, Match, Policy, Rule
+
+RAW_CHAINS: Final = ("prerouting", "output")
+FILTER_CHAINS: Final = ("input", "forward", "output")
+
+Plan = dict[str, Any]
+
+_ORDER: Final = {
+    kind: place
+    for place, kind in enumerate(
+        (
+            "state",
+            "proto",
+            "family",
+            "in",
+            "out",
+            "dport",
+            "sport",
+            "src",
+            "dst",
+            "icmp",
+            "tcp_flags",
+            "mark",
+        )
+    )
+}
+_HEX_DIGITS: Final = {4: 8, 6: 32}
+
+
+def compile_policy(policy: Policy, config: Config) -> Plan:
+    """The plan of a policy; `config` gives the limits of rules that have none of their own."""
+    compiler = _Compiler(config)
+    raw: Plan = {name: [] for name in RAW_CHAINS}
+    filter_: Plan = {name: {"policy": "accept", "rules": []} for name in FILTER_CHAINS}
+    for chain in policy.chains:
+        rules = [compiler.rule(rule) for rule in chain.rules]
+        if chain.table == "raw":
+            raw[chain.name] = rules
+        else:
+            filter_[chain.name] = {"policy": chain.policy, "rules": rules}
+    return {"interfaces": list(compiler.interfaces), "raw": raw, "filter": filter_}
+
+
+class _Compiler:
+    """Makes the plan's rules; `interfaces` gives every pattern its bit as it comes up."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.interfaces: dict[str, int] = {}
+        self.encoders: dict[str, Callable[[Any], object]] = {
+            "state": int,
+            "family": int,
+            "in": self.interface_bits,
+            "out": self.interface_bits,
+            "src": _addresses,
+            "dst": _addresses,
+        }
+
+    def rule(self, rule: Rule) -> Plan:
+        """One rule of the plan."""
+        action = rule.action
+        return {
+            "name": rule.name,
+            "file": rule.file,
+            "line": rule.line,
+            "match": self.matches(rule.matches),
+            "log": self.log(action),
+            "mark": [action.mark.value, action.mark.mask] if action.mark else None,
+            "helper": action.helper,
+            "verdict": action.verdict,
+            "reject": self.reject(action),
+        }
+
+    def matches(self, matches: tuple[Match, ...]) -> list[list[object]]:
+        """The matches as [kind, inverted, value], with the protocol that some of them imply."""
+        made: list[list[object]] = []
+        stated = False
+        implied: int | None = None
+        for match in matches:
+            if match.key in IMPLIED:
+                implied = IMPLIED[match.key]
+            if not match.inverted:
+                if covers_all(match) and match.kind not in ("sport", "dport"):
+                    continue
+                stated = stated or match.kind == "proto"
+            encode = self.encoders.get(match.kind, _lists)
+            made.append([match.kind, match.inverted, encode(match.value)])
+        if implied is not None and not stated:
+            made.append(["proto", False, [implied]])
+        made.sort(key=lambda entry: _ORDER[str(entry[0])])
+        return made
+
+    def interface_bits(self, patterns: tuple[str, ...]) -> int:
+        """A bit for each of the patterns."""
+        bits = 0
+        for pattern in patterns:
+            bits |= 1 << self.interfaces.setdefault(pattern, len(self.interfaces))
+        return bits
+
+    def log(self, action: Action) -> Plan | None:
+        """How the rule logs, its limit filled in from the configuration."""
+        log = action.log
+        if log is None:
+            return None
+        default = self.config.log
+        return {
+            "prefix": log.prefix,
+            "level": log.level,
+            "rate": default.rate if log.rate is None else log.rate,
+            "burst": default.burst if log.burst is None else log.burst,
+        }
+
+    def reject(self, action: Action) -> Plan | None:
+        """How the rule answers."""
+        if action.reject is None:
+            return None
+        limit = self.config.reject
+        return {"with": action.reject, "rate": limit.rate, "burst": limit.burst}
+
+
+def _lists(value: tuple[Any, ...]) -> list[object]:
+    return [list(item) if isinstance(item, tuple) else item for item in value]
+
+
+def _addresses(ranges: tuple[Any, ...]) -> list[list[str]]:
+    return [
+        [f"{low:0{_HEX_DIGITS[family]}x}", f"{high:0{_HEX_DIGITS[family]}x}"]
+        for family, low, high in ranges
+    ]

@@ -1,0 +1,185 @@
+"""`define:` gives names to lists of texts; `$name` stands for them in address, port and interface lists.
+
+What a define means depends on the field that uses it, so its texts are read there; a define read once
+for a kind of field is remembered. Names that are unknown, stand in a circle or nest too deep are found
+when the file is loaded, used or not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from firewalld_py.policy.errors import Fault, nearest, quoted
+from firewalld_py.policy.keys import Reading, Reported, items_of, text_of
+from firewalld_py.policy.nodes import Mapping, Node, Scalar, found, is_null
+
+MAX_DEFINE_DEPTH: Final = 16  # defines within defines
+NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class ListField:
+    """How one kind of field reads a list: each text by `convert`, the whole by `merge`."""
+
+    kind: str
+    expected: str
+    convert: Callable[[str], object]
+    merge: Callable[[Iterable[object]], tuple[object, ...]]
+
+
+@dataclass(slots=True)
+class Defines:
+    """The defines of one file by name, with what they turned out to mean per kind of field."""
+
+    nodes: dict[str, tuple[Node, ...]] = field(default_factory=dict)
+    wrong: set[str] = field(default_factory=set)  # noted already: unknown names, circles
+    known: dict[tuple[str, str], tuple[object, ...] | None] = field(default_factory=dict)
+
+    def read(self, node: Node, reading: Reading, using: ListField) -> tuple[object, ...]:
+        """The merged values of a list in a rule. Raises Fault or Reported."""
+        if isinstance(node, Scalar) and not node.text.startswith("$"):
+            return (using.convert(text_of(node, using.expected)),)
+        items = items_of(node, using.expected)
+        values = self._values(items, reading, using)
+        if values is None:
+            raise Reported
+        return values
+
+    def _values(
+        self, items: Iterable[Node], reading: Reading, using: ListField
+    ) -> tuple[object, ...] | None:
+        values: list[object] = []
+        right = True
+        for item in items:
+            try:
+                text = text_of(item, using.expected)
+                if text.startswith("$"):
+                    part = self._named(item, text[1:], reading, using)
+                    right = right and part is not None
+                    values.extend(part or ())
+                else:
+                    values.append(using.convert(text))
+            except Fault as fault:
+                self._note(item, fault, reading)
+                right = False
+        return using.merge(values) if right else None
+
+    def _named(
+        self, node: Node, name: str, reading: Reading, using: ListField
+    ) -> tuple[object, ...] | None:
+        """What `$name` means in this kind of field; None when it is wrong, which is noted then."""
+        if name in self.wrong:
+            return None
+        if name not in self.nodes:
+            raise self.unknown(name)
+        key = (name, using.kind)
+        if key not in self.known:
+            self.known[key] = self._values(self.nodes[name], reading, using)
+        return self.known[key]
+
+    def _note(self, item: Node, fault: Fault, reading: Reading) -> None:
+        suggestion = fault.suggestion
+        if isinstance(item, Scalar) and item.text in self.nodes:
+            suggestion = f"${item.text}"
+        reading.fault(item, fault.message, suggestion)
+
+    def unknown(self, name: str) -> Fault:
+        """The Fault for a `$name` that is not defined."""
+        near = nearest(name.strip("{}"), self.nodes)
+        return Fault(f"{quoted('$' + name)} is not defined", f"${near}" if near else "")
+
+
+def read_defines(node: Node, reading: Reading) -> Defines:
+    """Read the mapping under `define:`; whatever is wrong with it is noted."""
+    defines = Defines()
+    if is_null(node):
+        return defines
+    if not isinstance(node, Mapping):
+        reading.fault(node, f"define: expected a mapping from names to lists, found {found(node)}")
+        return defines
+    for name, (key, value) in node.entries.items():
+        if not NAME.fullmatch(name):
+            reading.fault(
+                key,
+                f"{quoted(name)} cannot be a name: a letter, then letters, digits, '_' and '-'",
+                name.lstrip("$") if NAME.fullmatch(name.lstrip("$")) else "",
+            )
+            continue
+        defines.nodes[name] = _elements(name, value, reading, defines)
+    _check_references(defines, reading)
+    return defines
+
+
+def _elements(name: str, value: Node, reading: Reading, defines: Defines) -> tuple[Node, ...]:
+    """The scalars of one define; a define with anything else in it is wrong."""
+    expected = "a text or a list of texts"
+    try:
+        elements = tuple(items_of(value, expected))
+    except Fault as fault:
+        reading.fault(value, f"define {name}: {fault.message}")
+        elements = ()
+        defines.wrong.add(name)
+    for element in elements:
+        try:
+            text_of(element, expected)
+        except Fault as fault:
+            reading.fault(element, f"define {name}: {fault.message}")
+            defines.wrong.add(name)
+    return elements
+
+
+def _references(defines: Defines, name: str) -> list[tuple[Scalar, str]]:
+    return [
+        (node, node.text[1:])
+        for node in defines.nodes[name]
+        if isinstance(node, Scalar) and node.text.startswith("$")
+    ]
+
+
+def _check_references(defines: Defines, reading: Reading) -> None:
+    """Note unknown names and circles among the defines; what leads to them is wrong too."""
+    depths: dict[str, int] = {}
+    for name in defines.nodes:
+        if name not in depths:
+            _measure(name, defines, reading, depths)
+
+
+def _measure(start: str, defines: Defines, reading: Reading, depths: dict[str, int]) -> None:
+    """Walk the defines below `start` without recursion; `depths` gets how deep each one nests."""
+    path = [start]
+    pending = [_references(defines, start)]
+    while path:
+        name = path[-1]
+        if not pending[-1]:
+            path.pop()
+            pending.pop()
+            _settle(name, defines, reading, depths)
+            continue
+        node, other = pending[-1].pop()
+        if other not in defines.nodes:
+            fault = defines.unknown(other)
+            reading.fault(node, f"define {name}: {fault.message}", fault.suggestion)
+            defines.wrong.add(name)
+        elif other in path:
+            circle = " -> ".join(f"${step}" for step in (*path[path.index(other) :], other))
+            reading.fault(node, f"define {name} contains itself: {circle[:200]}")
+            defines.wrong.update(path)
+        elif other not in depths:
+            path.append(other)
+            pending.append(_references(defines, other))
+
+
+def _settle(name: str, defines: Defines, reading: Reading, depths: dict[str, int]) -> None:
+    below = [other for _, other in _references(defines, name) if other in defines.nodes]
+    depths[name] = 1 + max((depths.get(other, 0) for other in below), default=0)
+    if any(other in defines.wrong for other in below):
+        defines.wrong.add(name)
+    if depths[name] > MAX_DEFINE_DEPTH and name not in defines.wrong:
+        node = defines.nodes[name][0]
+        reading.fault(node, f"define {name} nests more than {MAX_DEFINE_DEPTH} defines")
+        defines.wrong.add(name)

@@ -1,0 +1,269 @@
+"""The conditions that a rule may have: one Key for each, with the kind of match that it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, cast
+
+from firewalld_py.policy import values
+from firewalld_py.policy.addresses import EXPECTED as ADDRESS
+from firewalld_py.policy.addresses import AddressRange, address_range, merged
+from firewalld_py.policy.defines import ListField
+from firewalld_py.policy.errors import Fault
+from firewalld_py.policy.keys import (
+    Key,
+    Parser,
+    Reading,
+    Reported,
+    Table,
+    each,
+    items_of,
+    one,
+    text_of,
+)
+from firewalld_py.policy.model import Match, MatchValue
+from firewalld_py.policy.names import ICMP, ICMPV6
+from firewalld_py.policy.nodes import Mapping, Node, Scalar
+
+# Kind of the match that a key makes, where it is not the key's own name.
+KINDS: Final = {"icmpv6": "icmp", "flags": "tcp_flags"}
+
+
+def ports_merged(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The same ports in as few ranges as possible, in ascending order."""
+    result: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if result and low <= result[-1][1] + 1:
+            result[-1] = (result[-1][0], max(high, result[-1][1]))
+        else:
+            result.append((low, high))
+    return tuple(result)
+
+
+def _merge_addresses(found_ranges: Iterable[object]) -> tuple[object, ...]:
+    return merged(cast("Iterable[AddressRange]", found_ranges))
+
+
+def _merge_ports(found_ranges: Iterable[object]) -> tuple[object, ...]:
+    return ports_merged(cast("Iterable[tuple[int, int]]", found_ranges))
+
+
+def _unique(found_values: Iterable[object]) -> tuple[object, ...]:
+    return tuple(dict.fromkeys(found_values))
+
+
+_ADDRESSES: Final = ListField("address", ADDRESS, address_range, _merge_addresses)
+_PORTS: Final = ListField("port", values.PORT, values.port_range, _merge_ports)
+_INTERFACES: Final = ListField("interface", values.INTERFACE, values.interface, _unique)
+
+
+def _listed(using: ListField) -> Parser:
+    """A list in which $defines may stand."""
+
+    def parse(node: Node, reading: Reading) -> object:
+        assert reading.defines is not None
+        try:
+            return reading.defines.read(node, reading, using)
+        except Fault as fault:
+            if isinstance(node, Scalar) and node.text in reading.defines.nodes:
+                raise Fault(fault.message, f"${node.text}") from None
+            raise
+
+    return parse
+
+
+def _plain_list(convert: Callable[[str], object], expected: str) -> Parser:
+    """A list of texts without $defines."""
+
+    def converted(text: str) -> object:
+        if text.startswith("$"):
+            raise Fault(
+                f"expected {expected}, found {text!r}: defines stand in src, dst, in, out, sport, dport"
+            )
+        return convert(text)
+
+    def parse(node: Node, reading: Reading) -> object:
+        if isinstance(node, Scalar):
+            return (converted(text_of(node, expected)),)
+        return _unique(each(node, reading, converted, expected))
+
+    return parse
+
+
+_STATE: Final = _plain_list(values.state, "a connection state")
+
+
+def _state_bits(node: Node, reading: Reading) -> int:
+    bits = 0
+    for bit in cast("tuple[int, ...]", _STATE(node, reading)):
+        bits |= bit
+    return bits
+
+
+_FLAG_NAMES: Final = "a flag's name or a list of them (syn, ack, all, none)"
+
+
+def _flag_names(node: Node, reading: Reading) -> int:
+    bits = 0
+    for bit in each(node, reading, values.tcp_flag, _FLAG_NAMES):
+        bits |= bit
+    return bits
+
+
+_FLAGS: Final = Table(
+    "tcp_flags",
+    (
+        Key("mask", _flag_names, _FLAG_NAMES, "the flags that are looked at", required=True),
+        Key("value", _flag_names, _FLAG_NAMES, "those of them that must be set", required=True),
+    ),
+)
+_FLAGS_FORM: Final = "{mask: [syn, ack], value: [syn]} or iptables' words (SYN,ACK SYN)"
+
+
+def _tcp_flags(node: Node, reading: Reading) -> tuple[tuple[int, int], ...]:
+    pairs: list[tuple[int, int]] = []
+    items = items_of(node, _FLAGS_FORM)
+    for item in items:
+        try:
+            if isinstance(item, Mapping):
+                bits = cast("dict[str, int]", _FLAGS.read(item, reading))
+                if len(bits) == 2:
+                    pairs.append(values.checked_flags(bits["mask"], bits["value"]))
+            else:
+                pairs.append(values.tcp_flags(text_of(item, _FLAGS_FORM)))
+        except Fault as fault:
+            reading.fault(item, fault.message, fault.suggestion)
+    if len(pairs) < len(items):
+        raise Reported
+    return tuple(pairs)
+
+
+def _syn(node: Node, reading: Reading) -> object:  # noqa: ARG001
+    return (values.syn(text_of(node, "syn")),)
+
+
+MATCHES: Final = Table(
+    "a rule",
+    (
+        Key(
+            "state",
+            _state_bits,
+            "one or a list of new, established, related, invalid, untracked",
+            "the state that connection tracking gave the packet; not in raw, which comes before it",
+            also=("ctstate", "ct_state", "conntrack"),
+        ),
+        Key(
+            "family",
+            one(values.family, "ipv4 or ipv6"),
+            "ipv4 or ipv6",
+            "the IP version",
+            also=("ip_version", "nfproto"),
+        ),
+        Key(
+            "proto",
+            _plain_list(values.protocol, values.PROTOCOL),
+            f"one or a list of: {values.PROTOCOL}",
+            "the protocol that IP carries",
+            also=("protocol", "protocols", "l4proto", "p"),
+        ),
+        Key(
+            "in",
+            _listed(_INTERFACES),
+            f"one or a list of: {values.INTERFACE}",
+            "the interface the packet came by; not in output chains",
+            also=("iif", "iifname", "in_interface", "input", "i"),
+        ),
+        Key(
+            "out",
+            _listed(_INTERFACES),
+            f"one or a list of: {values.INTERFACE}",
+            "the interface the packet leaves by; not in input and prerouting",
+            also=("oif", "oifname", "out_interface", "output", "o"),
+        ),
+        Key(
+            "dport",
+            _listed(_PORTS),
+            f"one or a list of: {values.PORT}",
+            "the destination port; without proto, of any protocol that has ports",
+            also=("destination_port", "dst_port", "dports", "dpt", "port", "ports"),
+        ),
+        Key(
+            "sport",
+            _listed(_PORTS),
+            f"one or a list of: {values.PORT}",
+            "the source port; without proto, of any protocol that has ports",
+            also=("source_port", "src_port", "sports", "spt"),
+        ),
+        Key(
+            "src",
+            _listed(_ADDRESSES),
+            f"one or a list of: {ADDRESS}",
+            "the source address; IPv4 and IPv6 may be mixed",
+            also=("source", "saddr", "source_address", "s", "from"),
+        ),
+        Key(
+            "dst",
+            _listed(_ADDRESSES),
+            f"one or a list of: {ADDRESS}",
+            "the destination address; IPv4 and IPv6 may be mixed",
+            also=("destination", "daddr", "dest", "destination_address", "d", "to"),
+        ),
+        Key(
+            "icmp",
+            _plain_list(values.icmp_type(ICMP), "an ICMP type"),
+            "one or a list of: a type (echo-request, 8) or type/code (3/4, destination-unreachable/port)",
+            "the ICMP type; also negated it matches ICMP only",
+            also=("icmp_type",),
+        ),
+        Key(
+            "icmpv6",
+            _plain_list(values.icmp_type(ICMPV6), "an ICMPv6 type"),
+            "one or a list of: a type (echo-request, 128) or type/code (1/4, destination-unreachable/port)",
+            "the ICMPv6 type; also negated it matches ICMPv6 only",
+            also=("icmpv6_type", "icmp6", "ipv6_icmp"),
+        ),
+        Key(
+            "flags",
+            _syn,
+            "syn",
+            "the first packet of a TCP connection (SYN set; ACK, RST, FIN not); "
+            "also negated it matches TCP only",
+            also=("syn",),
+        ),
+        Key(
+            "tcp_flags",
+            _tcp_flags,
+            _FLAGS_FORM,
+            "TCP flags: of those in the mask exactly those in the value are set; "
+            "also negated it matches TCP only",
+            also=("tcpflags",),
+        ),
+        Key(
+            "mark",
+            _plain_list(values.mark, values.MARK),
+            f"one or a list of: {values.MARK}",
+            "the packet's mark, its bits outside of the mask left out",
+            also=("fwmark", "nfmark"),
+        ),
+    ),
+)
+NEGATED: Final = Table("not:", MATCHES.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a rule's own keys (or those under its `not:`) turned out to be, with the key's node."""
+
+    matches: tuple[Match, ...]
+    keys: dict[str, Scalar]
+
+
+def make_matches(read: dict[str, object], node: Mapping, *, inverted: bool) -> list[Match]:
+    """Matches of the keys that were read from the mapping `node`."""
+    matches: list[Match] = []
+    for name, value in read.items():
+        key, _ = node.entries[name]
+        kind = KINDS.get(name, name)
+        matches.append(Match(name, kind, inverted, cast("MatchValue", value), key.line, key.column))
+    return matches
