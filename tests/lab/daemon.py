@@ -92,6 +92,8 @@ class Daemon:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # Ctrl-C at the terminal is for us; the daemon is ended in an orderly way then.
+            start_new_session=True,
             env=_environment() | environment,
         )
 

@@ -18,8 +18,8 @@ EVENT_TIMEOUT_S: Final = 5.0
 
 _LINE: Final = re.compile(
     r"(?P<prefix>.*?)IN=(?P<packet>\S* OUT=.*?)"
-    r" \[(?P<action>\w+) (?P<table>\w+)/(?P<chain>\w+) \"(?P<rule>[^\"]*)\""
-    r" (?P<file>\S+):(?P<line>\d+) state=(?P<state>\w+) reason=(?P<reason>\S+?)\]"
+    r" \[(?P<action>\w+) (?P<table>\w+)/(?P<chain>\w+)(?: \"(?P<rule>.*)\")?"
+    r"(?: (?P<file>\S+):(?P<line>\d+))? state=(?P<state>\S+) reason=(?P<reason>\S+?)\]"
 )
 
 
@@ -65,9 +65,9 @@ def parse_verdict(text: str) -> Verdict | None:
         action=match["action"],
         table=match["table"],
         chain=match["chain"],
-        rule=match["rule"],
-        file=match["file"],
-        line=int(match["line"]),
+        rule=match["rule"] or "",
+        file=match["file"] or "",
+        line=int(match["line"] or 0),
         state=match["state"],
         reason=match["reason"],
         fields=fields,
