@@ -138,16 +138,19 @@ def read_action(node: Node, reading: Reading) -> Action:
             break
         try:
             name, value = _part(item, reading)
-            if name in parts:
-                raise Fault(f"{name} stands here twice")
-            parts[name] = value
-            if name in VERDICTS:
-                verdict = cast("Verdict", name)
         except Fault as fault:
             reading.fault(item, fault.message, fault.suggestion)
             right = False
+            continue
         except Reported:
             right = False
+            continue
+        if name in parts:
+            reading.fault(item, f"{name} stands here twice")
+            right = False
+        parts[name] = value
+        if name in VERDICTS:
+            verdict = cast("Verdict", name)
     if not right:
         raise Reported
     return Action(

@@ -87,7 +87,8 @@ def _network(text: str) -> AddressRange:
     if number & hosts:
         network_base = address_text(family, number & ~hosts)
         raise Fault(
-            f"{quoted(text)} is no network: bits are set beyond its prefix (for the one host write {base})",
+            f"{quoted(text)} is no network: bits are set beyond its prefix "
+            f"(for the one host write {base})",
             f"{network_base}/{length}",
         )
     return AddressRange(family, number, number | hosts)

@@ -21,11 +21,12 @@ Finding = tuple[Match, str]
 
 
 def check_matches(chain: str, matches: tuple[Match, ...]) -> Iterator[Finding]:
-    """What is wrong with the conditions of a rule in `chain` ("filter/input"), and at which match."""
+    """What is wrong with the conditions of a rule in `chain` ("filter/input"), at which match."""
     yield from _check_chain(chain, matches)
     for match in matches:
-        if match.inverted and _covers_all(match):
+        if match.inverted and covers_all(match):
             yield match, f"not {match.key}: never matches, for it leaves nothing"
+    yield from _check_negated(matches)
     yield from _check_protocols(matches)
     yield from _check_families(matches)
 
@@ -41,7 +42,7 @@ def check_action(chain: str, action: Action, matches: tuple[Match, ...]) -> Iter
         yield "reject is not possible in raw: drop here, or reject in filter"
     if action.helper and action.verdict == "notrack":
         yield "a helper cannot follow what is not tracked: helper or notrack"
-    if action.reject == "tcp-reset" and protocols(matches) != {TCP}:
+    if action.reject == "tcp-reset" and protocols(matches) != frozenset((TCP,)):
         yield "reject with tcp-reset needs a rule that matches only tcp: add proto: tcp"
 
 
@@ -69,26 +70,42 @@ def _check_chain(chain: str, matches: tuple[Match, ...]) -> Iterator[Finding]:
             yield match, f"in is not known in {chain}: the packet was made on this machine"
 
 
-def _covers_all(match: Match) -> bool:
+def covers_all(match: Match) -> bool:
     """Whether the match, not negated, would match every packet that it can be asked about."""
     if match.kind == "state":
         return match.value == ALL_STATES
     if match.kind in ("src", "dst"):
         ranges = cast("tuple[AddressRange, ...]", match.value)
-        whole = {
-            found.family
-            for found in ranges
-            if found.high - found.low + 1 == 1 << BITS[found.family]
-        }
-        return whole == {4, 6}
+        return {found.family for found in ranges if _whole(found)} == {4, 6}
     if match.kind == "proto":
         return len(cast("tuple[int, ...]", match.value)) == 256
     if match.kind in ("sport", "dport"):
         return match.value == ((0, 65535),)
+    if match.kind == "tcp_flags":
+        return any(mask == 0 for mask, _ in cast("tuple[tuple[int, int], ...]", match.value))
+    if match.kind == "mark":
+        return any(mask == 0 for _, mask in cast("tuple[tuple[int, int], ...]", match.value))
     return False
 
 
-covers_all = _covers_all
+def _whole(found: AddressRange) -> bool:
+    return found.high - found.low + 1 == 1 << BITS[found.family]
+
+
+def _check_negated(matches: tuple[Match, ...]) -> Iterator[Finding]:
+    """A negated state or protocol that takes away all that the rule asks for."""
+    states = next((cast("int", m.value) for m in matches if _is(m, "state", inverted=False)), 0)
+    possible = protocols(matches)
+    for match in matches:
+        if _is(match, "state", inverted=True) and states and not states & ~cast("int", match.value):
+            yield match, "not state: takes away every state that the rule asks for"
+        elif _is(match, "proto", inverted=True) and possible is not None:
+            if possible <= frozenset(cast("tuple[int, ...]", match.value)):
+                yield match, f"not proto: takes away {_listed(possible)}, and nothing is left"
+
+
+def _is(match: Match, key: str, *, inverted: bool) -> bool:
+    return match.key == key and match.inverted is inverted
 
 
 def _check_protocols(matches: tuple[Match, ...]) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
-"""Turns a Policy into the plan that the rule engine is built from: plain lists and mappings, fit for JSON.
+"""Turns a Policy into the plan of the rule engine: plain lists and mappings, fit for JSON.
 
-A rule's matches come cheapest and most selective first; matches that every packet passes are left out.
+A rule's matches come cheapest and most selective first; what every packet passes is left out.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class _Compiler:
         self.config = config
         self.interfaces: dict[str, int] = {}
         self.encoders: dict[str, Callable[[Any], object]] = {
-            "state": int,
-            "family": int,
+            "state": _number,
+            "family": _number,
             "in": self.interface_bits,
             "out": self.interface_bits,
             "src": _addresses,
@@ -95,7 +95,7 @@ class _Compiler:
                 if covers_all(match) and match.kind not in ("sport", "dport"):
                     continue
                 stated = stated or match.kind == "proto"
-            encode = self.encoders.get(match.kind, _lists)
+            encode: Callable[[Any], object] = self.encoders.get(match.kind, _lists)
             made.append([match.kind, match.inverted, encode(match.value)])
         if implied is not None and not stated:
             made.append(["proto", False, [implied]])
@@ -128,6 +128,10 @@ class _Compiler:
             return None
         limit = self.config.reject
         return {"with": action.reject, "rate": limit.rate, "burst": limit.burst}
+
+
+def _number(value: int) -> int:
+    return value
 
 
 def _lists(value: tuple[Any, ...]) -> list[object]:

@@ -226,7 +226,7 @@ CONFIG: Final = Table(
         Key(
             "fail",
             *_one_of("closed", "open"),
-            "what happens to packets while the daemon cannot judge them: drop (closed) or pass (open)",
+            "what happens to packets that cannot be judged: drop (closed) or pass (open)",
             "closed",
         ),
         _section(

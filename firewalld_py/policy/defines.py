@@ -1,8 +1,8 @@
-"""`define:` gives names to lists of texts; `$name` stands for them in address, port and interface lists.
+"""`define:` gives names to lists of texts; `$name` stands for them in lists of a rule.
 
-What a define means depends on the field that uses it, so its texts are read there; a define read once
-for a kind of field is remembered. Names that are unknown, stand in a circle or nest too deep are found
-when the file is loaded, used or not.
+What a define means depends on the field that uses it (addresses, ports, interfaces), so its texts
+are read there; what it means to a kind of field is remembered. Names that are unknown, stand in a
+circle or nest too deep are found when the file is loaded, used or not.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Defines:
             try:
                 text = text_of(item, using.expected)
                 if text.startswith("$"):
-                    part = self._named(item, text[1:], reading, using)
+                    part = self._named(text[1:], reading, using)
                     right = right and part is not None
                     values.extend(part or ())
                 else:
@@ -69,9 +69,7 @@ class Defines:
                 right = False
         return using.merge(values) if right else None
 
-    def _named(
-        self, node: Node, name: str, reading: Reading, using: ListField
-    ) -> tuple[object, ...] | None:
+    def _named(self, name: str, reading: Reading, using: ListField) -> tuple[object, ...] | None:
         """What `$name` means in this kind of field; None when it is wrong, which is noted then."""
         if name in self.wrong:
             return None

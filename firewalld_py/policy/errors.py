@@ -16,9 +16,9 @@ MAX_QUOTED: Final = 60  # characters of a found value that are repeated in a mes
 class Problem:
     """One fault of a file.
 
-    `line` and `column` count from 1; line 0 means the file as a whole. `rule` is the place of the rule
-    and, if it has one, its name: "filter/forward/3 (lan out)". `suggestion` is what was probably meant,
-    or empty. `excerpt` is the offending line as it stands in the file.
+    `line` and `column` count from 1; line 0 means the file as a whole. `rule` is the place of the
+    rule and, if it has one, its name: "filter/forward/3 (lan out)". `suggestion` is what was meant,
+    probably, or empty. `excerpt` is the offending line as it stands in the file.
     """
 
     file: str
@@ -80,7 +80,7 @@ class Problems:
     def add(
         self, line: int, column: int, message: str, *, rule: str = "", suggestion: str = ""
     ) -> None:
-        """Note a problem; the same message at the same place is noted once (an alias is read twice)."""
+        """Note a problem; the same message at the same place is noted once, for aliases' sake."""
         key = (line, column, message)
         if key in self._seen:
             return

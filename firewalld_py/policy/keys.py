@@ -1,6 +1,6 @@
 """Tables of keys: the one place that knows a key's name, what may stand there, and what it means.
 
-Reading a mapping, the suggestion for an unknown key, and later the schema and the reference page all
+Reading a mapping, the suggestion for an unknown key, and what is written about keys elsewhere all
 come from the same table.
 """
 
@@ -45,8 +45,8 @@ class Key:
     """One key of a mapping.
 
     `form` says in words what may stand there, `doc` what it means, `default` what holds without it;
-    `also` are words by which it is known elsewhere, for suggestions only; `table` holds the keys of the
-    mapping that stands there, if it is one.
+    `also` are words by which it is known elsewhere, for suggestions only; `table` holds the keys of
+    the mapping that stands there, if it is one.
     """
 
     name: str

@@ -81,7 +81,7 @@ _RULE: Final = Table(
             "name",
             one(values.plain_text(MAX_NAME), "a name"),
             f"a text of at most {MAX_NAME} characters",
-            "how logs and messages call the rule; once per chain. Without it, its place: filter/forward/3",
+            "what logs and messages call the rule; once per chain. Without it: filter/forward/3",
             also=("comment", "description", "id"),
         ),
         *MATCHES.keys,

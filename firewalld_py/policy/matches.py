@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final, cast
 
 from firewalld_py.policy import values
 from firewalld_py.policy.addresses import EXPECTED as ADDRESS
 from firewalld_py.policy.addresses import AddressRange, address_range, merged
 from firewalld_py.policy.defines import ListField
-from firewalld_py.policy.errors import Fault
+from firewalld_py.policy.errors import Fault, quoted
 from firewalld_py.policy.keys import (
     Key,
     Parser,
@@ -79,7 +78,8 @@ def _plain_list(convert: Callable[[str], object], expected: str) -> Parser:
     def converted(text: str) -> object:
         if text.startswith("$"):
             raise Fault(
-                f"expected {expected}, found {text!r}: defines stand in src, dst, in, out, sport, dport"
+                f"expected {expected}, found {quoted(text)}: defines are for "
+                "src, dst, in, out, sport, dport"
             )
         return convert(text)
 
@@ -212,14 +212,14 @@ MATCHES: Final = Table(
         Key(
             "icmp",
             _plain_list(values.icmp_type(ICMP), "an ICMP type"),
-            "one or a list of: a type (echo-request, 8) or type/code (3/4, destination-unreachable/port)",
+            "one or a list of: a type (echo-request, 8), a type/code (3/4, redirect/host)",
             "the ICMP type; also negated it matches ICMP only",
             also=("icmp_type",),
         ),
         Key(
             "icmpv6",
             _plain_list(values.icmp_type(ICMPV6), "an ICMPv6 type"),
-            "one or a list of: a type (echo-request, 128) or type/code (1/4, destination-unreachable/port)",
+            "one or a list of: a type (echo-request, 128), a type/code (1/4, 1/no-route)",
             "the ICMPv6 type; also negated it matches ICMPv6 only",
             also=("icmpv6_type", "icmp6", "ipv6_icmp"),
         ),
@@ -249,14 +249,6 @@ MATCHES: Final = Table(
     ),
 )
 NEGATED: Final = Table("not:", MATCHES.keys)
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What a rule's own keys (or those under its `not:`) turned out to be, with the key's node."""
-
-    matches: tuple[Match, ...]
-    keys: dict[str, Scalar]
 
 
 def make_matches(read: dict[str, object], node: Mapping, *, inverted: bool) -> list[Match]:

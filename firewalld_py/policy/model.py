@@ -39,7 +39,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A log line per packet; `rate` (per second) and `burst` are None where the configuration decides."""
+    """A log line per packet; `rate` (per second) and `burst` may be left to the configuration."""
 
     prefix: str = ""
     level: int = 4
@@ -68,7 +68,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; `place` is where it stands ("filter/forward/3"), `name` its name or else its place."""
+    """One rule; `place` is where it stands ("filter/forward/3"), `name` its name or its place."""
 
     name: str
     place: str

@@ -1,7 +1,7 @@
 """Numbers and the names that administrators know them by.
 
-Sources: IANA registries of protocol numbers, ICMP and ICMPv6 parameters; the names are those of iptables
-and nftables where they have one.
+Sources: IANA registries of protocol numbers, ICMP and ICMPv6 parameters; the names are those of
+iptables and nftables where they have one.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ ICMP_TYPES: Final[dict[int, dict[str, int]]] = {
     },
 }
 
-# Per protocol and type: name of the code after the slash ("destination-unreachable/port") -> number.
+# Per protocol and type: name of the code after the slash (redirect/host) -> number.
 ICMP_CODES: Final[dict[tuple[int, int], dict[str, int]]] = {
     (ICMP, 3): {
         "net": 0,

@@ -1,9 +1,9 @@
 """YAML text as a tree of nodes in which every scalar is still the text that stands in the file.
 
-No scalar is turned into a number, a date or a truth value here: each field of the policy reads its own
-text. That gives YAML 1.2 where YAML 1.1 bites (`22:80` is no base-60 number, `on` is no truth value).
-The tree is built from PyYAML's events, by libyaml when PyYAML was built with it. Everything that a
-file can grow is bounded: octets, nodes (an alias counts as all that it stands for), depth.
+No scalar is turned into a number, a date or a truth value here: each field of the policy reads its
+own text. That gives YAML 1.2 where YAML 1.1 bites (`22:80` is no base-60 number, `on` is no truth
+value). The tree is built from PyYAML's events, by libyaml when PyYAML was built with it. Everything
+that a file can grow is bounded: octets, nodes (an alias counts as all that it stands for), depth.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -180,6 +180,15 @@ _SYNTAX: Final = (
 )
 
 
+def _start(event: Any) -> tuple[int, int]:
+    mark = event.start_mark
+    return mark.line + 1, mark.column + 1
+
+
+def _goes_on(event: Any) -> bool:
+    return bool(event.end_mark.line != event.start_mark.line)
+
+
 class _Composer:
     """Builds the tree of one document from the parser's events, without recursion."""
 
@@ -205,21 +214,18 @@ class _Composer:
         return self.root
 
     def take(self, event: yaml.Event) -> None:
-        if isinstance(event, yaml.NodeEvent):
-            line, column = event.start_mark.line + 1, event.start_mark.column + 1
-            if isinstance(event, yaml.AliasEvent):
-                self.place(self.alias(event.anchor, line, column))
-            else:
-                self.node(event, line, column)
+        if isinstance(event, yaml.AliasEvent):
+            self.place(self.alias(str(event.anchor), *_start(event)))
+        elif isinstance(event, yaml.NodeEvent):
+            self.node(event, *_start(event))
         elif isinstance(event, yaml.CollectionEndEvent):
             self.close()
         elif isinstance(event, yaml.DocumentStartEvent):
             self.documents += 1
             if self.documents > 1:
-                line, column = event.start_mark.line + 1, event.start_mark.column + 1
-                self.abandon(line, column, "a second document begins here; one file holds one")
+                self.abandon(*_start(event), "a second document begins here; one file holds one")
 
-    def node(self, event: yaml.Event, line: int, column: int) -> None:
+    def node(self, event: Any, line: int, column: int) -> None:
         if event.tag is not None:
             self.problems.add(
                 line,
@@ -230,7 +236,7 @@ class _Composer:
         node: Node
         if isinstance(event, yaml.ScalarEvent):
             plain = not event.style
-            if plain and event.end_mark.line != event.start_mark.line:
+            if plain and _goes_on(event):
                 self.problems.add(
                     line,
                     column,

@@ -1,6 +1,6 @@
 """What a text means in a field: ports, protocols, ICMP types, TCP flags, marks, rates, durations.
 
-Every function takes the text as it stands in the file and raises Fault when it is not one of its own.
+Every function takes the text as it stands in the file and raises Fault when it cannot read it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _RATE_UNITS: Final = {
 
 
 def unexpected(expected: str, text: str, meant: str = "") -> Fault:
-    """The Fault for a text that is nothing of what is expected; knows the slips of other tools' users."""
+    """The Fault for a text that is not what is expected; knows the habits of other tools."""
     if not meant and text.startswith("!"):
         return Fault(
             f"expected {expected}, found {quoted(text)}; to negate, put the key under not:"
@@ -193,7 +193,7 @@ def _services() -> tuple[str, ...]:
 
 
 def icmp_type(protocol_number: int) -> Callable[[str], tuple[int, int, int, int]]:
-    """A converter for ICMP (1) or ICMPv6 (58) types into (protocol, type, first code, last code)."""
+    """A converter for types of ICMP (1) or ICMPv6 (58): (protocol, type, first and last code)."""
     types, pairs = ICMP_TYPES[protocol_number], ICMP_PAIRS[protocol_number]
     other = ICMPV6 if protocol_number == ICMP else ICMP
     what = "an ICMP type" if protocol_number == ICMP else "an ICMPv6 type"
