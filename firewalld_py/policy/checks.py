@@ -97,10 +97,12 @@ def _check_negated(matches: tuple[Match, ...]) -> Iterator[Finding]:
     states = next((cast("int", m.value) for m in matches if _is(m, "state", inverted=False)), 0)
     possible = protocols(matches)
     for match in matches:
-        if _is(match, "state", inverted=True) and states and not states & ~cast("int", match.value):
-            yield match, "not state: takes away every state that the rule asks for"
-        elif _is(match, "proto", inverted=True) and possible is not None:
-            if possible <= frozenset(cast("tuple[int, ...]", match.value)):
+        if _is(match, "state", inverted=True):
+            if states and not states & ~cast("int", match.value):
+                yield match, "not state: takes away every state that the rule asks for"
+        elif _is(match, "proto", inverted=True):
+            negated = frozenset(cast("tuple[int, ...]", match.value))
+            if possible is not None and possible <= negated:
                 yield match, f"not proto: takes away {_listed(possible)}, and nothing is left"
 
 
