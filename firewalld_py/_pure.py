@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.abc import MetaPathFinder
 from importlib.machinery import SOURCE_SUFFIXES, FileFinder, ModuleSpec, SourceFileLoader
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-class SourceFirst(MetaPathFinder):
+class SourceFirst:
     """Finds the modules below one package as .py files; leaves every other import alone.
 
     Python itself prefers a compiled module over a source file of the same directory, so this finder
