@@ -72,7 +72,7 @@ class IptablesBackend:
 
     def probe(self, spec: HookSpec) -> None:
         """Make a scratch chain with the rules of `spec` in every family, and delete it again."""
-        tables = [table for table in TABLES if self._hooks(table, spec)]
+        tables = sorted({self._layout[hook] for hook in spec.hooks})
         for family in _families():
             scripts = [probe_script(table, self._hooks(table, spec), spec) for table in tables]
             self._restore(family, "".join(scripts))

@@ -68,8 +68,15 @@ def listener(port_id: int, network: Path = NETWORK, proc: Path = PROC) -> str | 
     processes = sorted(proc.glob("[0-9]*"), key=lambda path: path.name != str(port_id))
     for process in processes:
         if _holds(process, f"socket:[{inode}]"):
-            return f"{(process / 'comm').read_text().strip()}[{process.name}]"
+            return f"{_command(process)}[{process.name}]"
     return None
+
+
+def _command(process: Path) -> str:
+    try:
+        return (process / "comm").read_text().strip()
+    except OSError:
+        return "ended"
 
 
 def _holds(process: Path, wanted: str) -> bool:
