@@ -174,6 +174,11 @@ def _port(text: str, whole: str) -> int:
         try:
             return socket.getservbyname(text)
         except OSError:
+            if not _services():
+                raise Fault(
+                    f"service {quoted(text)} is unknown: this system has no /etc/services "
+                    "(package netbase); write the number"
+                ) from None
             raise unexpected(PORT, whole, _service_like(text)) from None
     raise unexpected(PORT, whole)
 

@@ -1,0 +1,85 @@
+"""The verb `check`: everything that is wrong with the configuration and the rules, all at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from firewalld_py.policy.compile import compile_policy
+from firewalld_py.policy.config import DEFAULT_CONFIG, Config, read_config
+from firewalld_py.policy.load import read_rules
+
+if TYPE_CHECKING:
+    import argparse
+
+    from firewalld_py.policy.errors import Problem
+
+EXIT_OK: Final = 0
+EXIT_BAD_CONFIGURATION: Final = 5
+
+
+def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `check` to the command's parser."""
+    check = subparsers.add_parser(
+        "check",
+        help="all errors of the configuration and the rules",
+        description="Read the configuration and the rules as the daemon would, and show everything "
+        "that is wrong with them. Nothing is changed. Exit code 0 if both are right, 5 if not.",
+    )
+    check.add_argument("--rules", metavar="FILE", help="check these rules, not the configured ones")
+    check.add_argument("--json", action="store_true", help="as one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check both files; returns the exit code."""
+    config, problems, files = _check_config(str(args.config), args.rules)
+    rules = args.rules or config.rules
+    policy, found = read_rules(rules)
+    problems += found
+    entry: dict[str, Any] = {"file": rules, "ok": not found}
+    if not found:
+        compile_policy(policy, config)
+        entry |= {"rules": policy.rule_count(), "chains": len(policy.chains)}
+    files.append(entry)
+    if args.json:
+        shown = {
+            "ok": not problems,
+            "files": files,
+            "problems": [asdict(problem) for problem in problems],
+        }
+        print(json.dumps(shown, indent=2, ensure_ascii=False))
+    else:
+        _print(files, problems)
+    return EXIT_BAD_CONFIGURATION if problems else EXIT_OK
+
+
+def _check_config(
+    path: str, rules: str | None
+) -> tuple[Config, list[Problem], list[dict[str, Any]]]:
+    """The configuration with its problems; the defaults where rules are checked without one."""
+    if rules and path == DEFAULT_CONFIG and not Path(path).exists():
+        return Config(), [], []
+    config, problems = read_config(path)
+    return config, problems, [{"file": path, "ok": not problems}]
+
+
+def _print(files: list[dict[str, Any]], problems: list[Problem]) -> None:
+    for problem in problems:
+        print(problem.shown(), file=sys.stderr)
+    for entry in files:
+        if entry["ok"]:
+            counts = ""
+            if "rules" in entry:
+                counts = (
+                    f"{_counted(entry['rules'], 'rule')}, {_counted(entry['chains'], 'chain')}, "
+                )
+            print(f"{entry['file']}: {counts}ok")
+    if problems:
+        print(_counted(len(problems), "problem"), file=sys.stderr)
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
