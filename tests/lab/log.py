@@ -140,14 +140,12 @@ class Log:
                     text = "\n".join(self._lines[after:][-40:])
                     raise LabError(f"the awaited log line did not come in {timeout} s:\n{text}")
 
-    def verdicts(self, after: int = 0, **like: str) -> list[Verdict]:
+    def verdicts(self, after: int = 0, /, **like: str) -> list[Verdict]:
         """Return the verdicts after position `after`, those `like` the given ones only."""
         parsed = (parse_verdict(line) for line in self.lines(after))
         return [verdict for verdict in parsed if verdict is not None and _is_like(verdict, like)]
 
-    def wait_verdict(
-        self, after: int = 0, timeout: float = EVENT_TIMEOUT_S, **like: str
-    ) -> Verdict:
+    def wait_verdict(self, after: int = 0, /, **like: str) -> Verdict:
         """Wait for a verdict `like` this: rule=, state=, action=, ... or fields SPT=, DST=, ..."""
 
         def wanted(line: str) -> bool:
@@ -155,7 +153,7 @@ class Log:
             return verdict is not None and _is_like(verdict, like)
 
         try:
-            verdict = parse_verdict(self.wait_line(wanted, after, timeout))
+            verdict = parse_verdict(self.wait_line(wanted, after))
         except LabError as error:
             raise LabError(f"no verdict like {like} was logged: {error}") from None
         assert verdict is not None
