@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import yaml
 
-from tests.lab.log import Log
+from tests.lab.log import EVENT_TIMEOUT_S, Log
 from tests.lab.netns import LabError, Namespace
 
 if TYPE_CHECKING:
@@ -197,6 +197,16 @@ class Daemon:
             raise LabError(f"status: exit status {done.returncode}: {done.stdout}")
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
+
+    def wait_status(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Ask for the status until it is `wanted`: workers report their counts once a second."""
+        end = time.monotonic() + EVENT_TIMEOUT_S
+        status = self.status()
+        while not wanted(status):
+            if time.monotonic() > end:
+                raise LabError(f"the status did not become what was awaited: {status}")
+            status = self.status()
+        return status
 
     def worker_pid(self) -> int:
         """Return the process id of the only worker."""
