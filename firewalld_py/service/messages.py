@@ -1,21 +1,76 @@
-"""What a worker tells the supervisor: plain data, checked on arrival, never pickled.
+"""What supervisor and worker tell each other: plain data, checked on arrival, never pickled.
 
-An event crosses the pipe as one JSON object. `head` is the beginning of the packet as it came from
-the queue; text (addresses, names) is made of it by the supervisor, never on the packet's way.
+Each message is one JSON object in one datagram of a SOCK_SEQPACKET pair; octets travel as hex.
+`head` is the beginning of a packet as it came from the queue; text (addresses, names) is made of it
+by the supervisor, never on the packet's way.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+MAX_MESSAGE: Final = 192 * 1024  # octets; what is larger is split by whoever sends it
+
+
+class MessageError(ValueError):
+    """A datagram that is none of the messages below."""
+
+
+# --- worker → supervisor ---
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The queue is bound; packets may come."""
+
+    queue: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The worker cannot do its work and ends."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class RulesInForce:
+    """The rule set of this generation judges from now on."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class RulesRefused:
+    """The rule set of this generation could not be built; the one before stays."""
+
+    generation: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Sent every second, as the sign of life. `counters` maps a reason's name to packets."""
+
+    generation: int
+    packets: int
+    octets: int
+    accepted: int
+    dropped: int
+    connections: int
+    counters: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:
     """One packet that a rule with `log:` matched.
 
-    `level` is a syslog severity (0-7); `in_index` and `out_index` are kernel interface indexes, 0 for
-    none; `length` is the whole packet in octets; `suppressed` counts the log lines of this rule that
-    its limit swallowed since the last one that was let through; `time` is seconds since the epoch.
+    `level` is a syslog severity (0-7); `in_index` and `out_index` are kernel interface indexes, 0
+    for none; `length` is the whole packet in octets; `suppressed` counts the log lines of this rule
+    that its limit swallowed since the last one that was let through; `time` is seconds since the
+    epoch.
     """
 
     time: float
@@ -50,3 +105,161 @@ class RejectEvent:
     in_index: int
     out_index: int
     head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FaultEvent:
+    """An exception while a packet was judged; `suppressed` came before it without a report."""
+
+    traceback: str
+    suppressed: int
+
+
+# --- supervisor → worker ---
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """The first message: which queue, and how to track. Sizes are octets, timeouts seconds."""
+
+    queue: int
+    queue_length: int
+    copy_range: int
+    batch: int
+    gso: bool
+    receive_buffer: int
+    fail_open: bool
+    max_connections: int
+    tcp_loose: bool
+    tcp_be_liberal: bool
+    tcp_max_retrans: int
+    tcp_ignore_invalid_rst: bool
+    checksum: bool
+    timeouts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RulesBegin:
+    """A rule set follows. `policies` are the filter chains' (see rules/build.py)."""
+
+    generation: int
+    interfaces: list[str]
+    policies: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RulesPart:
+    """Some more rules of one chain ("filter/forward"), in order."""
+
+    generation: int
+    chain: str
+    rules: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RulesEnd:
+    """The rule set is complete: put it in force."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceNames:
+    """The interfaces that there are now, index (as text) → name."""
+
+    names: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StatsRequest:
+    """Send Stats now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Judge what waits in the queue, then end."""
+
+
+Message = (
+    Bound
+    | Failed
+    | RulesInForce
+    | RulesRefused
+    | Stats
+    | LogEvent
+    | RejectEvent
+    | FaultEvent
+    | Configure
+    | RulesBegin
+    | RulesPart
+    | RulesEnd
+    | InterfaceNames
+    | StatsRequest
+    | Stop
+)
+_CLASSES: Final[tuple[type[Message], ...]] = (
+    Bound,
+    Failed,
+    RulesInForce,
+    RulesRefused,
+    Stats,
+    LogEvent,
+    RejectEvent,
+    FaultEvent,
+    Configure,
+    RulesBegin,
+    RulesPart,
+    RulesEnd,
+    InterfaceNames,
+    StatsRequest,
+    Stop,
+)
+_BY_NAME: Final[dict[str, type[Message]]] = {cls.__name__: cls for cls in _CLASSES}
+_FIELDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    cls.__name__: tuple((entry.name, str(entry.type)) for entry in fields(cls)) for cls in _CLASSES
+}
+
+
+def encode(message: Message) -> bytes:
+    """One datagram."""
+    name = type(message).__name__
+    body: dict[str, Any] = {"type": name}
+    for key, kind in _FIELDS[name]:
+        value = getattr(message, key)
+        body[key] = value.hex() if kind == "bytes" else value
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def decode(datagram: bytes) -> Message:
+    """The message in a datagram. Raises MessageError for anything that is none."""
+    try:
+        body = json.loads(datagram)
+        name = body["type"]
+        cls = _BY_NAME[name]
+        values = [_checked(name, key, kind, body[key]) for key, kind in _FIELDS[name]]
+    except (ValueError, KeyError, TypeError) as fault:
+        raise MessageError(f"not a message: {datagram[:80]!r}: {fault}") from fault
+    return cls(*values)
+
+
+def _checked(name: str, key: str, kind: str, value: Any) -> Any:
+    """The value as its field wants it; of containers, the elements are checked too."""
+    if kind == "bytes":
+        return bytes.fromhex(value)
+    if kind == "float" and type(value) in (int, float):
+        return float(value)
+    if not _fits(kind, value):
+        raise MessageError(f"{name}.{key}: {kind} is wanted")
+    return value
+
+
+def _fits(kind: str, value: Any) -> bool:
+    # type(), not isinstance(): a bool is no number here.
+    if kind.startswith("dict"):
+        wanted = int if kind.endswith("int]") else str
+        return isinstance(value, dict) and all(type(entry) is wanted for entry in value.values())
+    if kind.startswith("list"):
+        return isinstance(value, list) and (
+            kind == "list[Any]" or all(isinstance(entry, str) for entry in value)
+        )
+    return type(value) is {"int": int, "str": str, "bool": bool}.get(kind)

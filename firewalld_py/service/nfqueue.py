@@ -1,0 +1,140 @@
+"""What happens to each packet that the queue hands over: judge it, and give the verdict cheaply.
+
+Part of the compiled core: it does no I/O of its own. Verdicts are collected while they are equal
+and sent as one batch, which covers every waiting packet up to an id; whoever owns the socket
+flushes when it runs dry, so that no packet waits for the next one. Nothing that goes wrong while a
+packet is judged leaves it in the queue: it gets the fail verdict, and the fault is reported.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from firewalld_py.packet.packet import PacketMeta
+from firewalld_py.packet.reasons import INTERNAL_ERROR, REASON_NAMES
+from firewalld_py.pipeline import Decision, Firewall
+
+MAX_EVENTS: Final = (
+    1024  # decisions kept for reporting between two batches; then counted and dropped
+)
+HEAD_OCTETS: Final = 1280  # as much of a packet as an ICMPv6 error quotes (RFC 4443 section 2.4)
+
+
+class QueuedPacket(Protocol):
+    """What is used of netfilterqueue.Packet."""
+
+    id: int
+    hook: int
+    indev: int
+    outdev: int
+    mark: int
+
+    def get_payload(self) -> bytes: ...
+    def set_mark(self, mark: int) -> None: ...
+    def accept(self) -> None: ...
+    def drop(self) -> None: ...
+
+
+class VerdictSender(Protocol):
+    """The way back to the kernel."""
+
+    def send_batch(self, packet_id: int, verdict: int) -> None:
+        """Give `verdict` to every waiting packet up to and including `packet_id`."""
+
+
+class FaultReporter(Protocol):
+    def report_fault(self, fault: Exception) -> None:
+        """Called inside the except block: the traceback is at hand."""
+
+
+class Judge:
+    """The queue's callback. `now` is set by the worker's loop before each batch.
+
+    `decisions` collects those that have something to report; the worker empties it between batches.
+    """
+
+    def __init__(
+        self,
+        firewall: Firewall,
+        sender: VerdictSender,
+        reporter: FaultReporter,
+        fail_verdict: int,
+        copy_range: int,
+        batch: int,
+    ) -> None:
+        self.firewall = firewall
+        self.now = 0.0
+        self.packets = 0
+        self.octets = 0
+        self.accepted = 0
+        self.dropped = 0
+        self.by_reason = [0] * len(REASON_NAMES)
+        self.decisions: list[Decision] = []
+        self.lost_events = 0
+        self._sender = sender
+        self._reporter = reporter
+        self._fail_verdict = fail_verdict
+        self._copy_range = copy_range
+        self._batch = batch
+        self._waiting = 0  # packets whose verdict is decided and not yet sent
+        self._waiting_id = 0
+        self._waiting_verdict = 0
+
+    def judge(self, queued: QueuedPacket) -> None:
+        """Give one packet its verdict, now or with the batch. Never raises."""
+        self.packets += 1
+        mark = -1
+        try:
+            data = queued.get_payload()
+            meta = PacketMeta(
+                queued.hook,
+                queued.indev,
+                queued.outdev,
+                queued.mark,
+                len(data) >= self._copy_range,
+            )
+            decision = self.firewall.handle(data, meta, self.now)
+            verdict = decision.verdict
+            self._account(decision)
+            if verdict and decision.mark != meta.mark:
+                mark = decision.mark
+        except Exception as fault:
+            verdict = self._fail_verdict
+            self.by_reason[INTERNAL_ERROR] += 1
+            self._reporter.report_fault(fault)
+        if verdict:
+            self.accepted += 1
+        else:
+            self.dropped += 1
+        if mark >= 0:
+            self.flush()
+            queued.set_mark(mark)
+            queued.accept()
+        else:
+            self._add(queued.id, verdict)
+
+    def flush(self) -> None:
+        """Send the verdicts that wait."""
+        if self._waiting:
+            self._waiting = 0
+            self._sender.send_batch(self._waiting_id, self._waiting_verdict)
+
+    def _add(self, packet_id: int, verdict: int) -> None:
+        if self._waiting and verdict != self._waiting_verdict:
+            self.flush()
+        self._waiting_verdict = verdict
+        self._waiting_id = packet_id
+        self._waiting += 1
+        if self._waiting >= self._batch:
+            self.flush()
+
+    def _account(self, decision: Decision) -> None:
+        self.octets += decision.packet.length
+        self.by_reason[decision.reason] += 1
+        if decision.info.reason:
+            self.by_reason[decision.info.reason] += 1
+        if decision.logs is not None or decision.reject_with:
+            if len(self.decisions) < MAX_EVENTS:
+                self.decisions.append(decision)
+            else:
+                self.lost_events += 1

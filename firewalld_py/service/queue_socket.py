@@ -1,0 +1,158 @@
+"""The queue's own netlink socket: what NetfilterQueue leaves out.
+
+NetfilterQueue binds the queue and takes messages apart. On a duplicate of its descriptor this
+module sets flags and copy range, sends batch verdicts, sizes the receive buffer, counts overruns and
+late verdicts, and reads, so that a message is never cut and the moment is seen at which the socket
+runs dry. Layouts: include/uapi/linux/netfilter/nfnetlink_queue.h, nfnetlink.h, netlink.h.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+NLMSG_ERROR: Final = 2
+NLM_F_REQUEST: Final = 1
+NLM_F_ACK: Final = 4
+NFNL_SUBSYS_QUEUE: Final = 3
+NFQNL_MSG_CONFIG: Final = NFNL_SUBSYS_QUEUE << 8 | 2
+NFQNL_MSG_VERDICT_BATCH: Final = NFNL_SUBSYS_QUEUE << 8 | 3
+NFQA_VERDICT_HDR: Final = 2
+NFQA_CFG_PARAMS: Final = 2
+NFQA_CFG_MASK: Final = 4
+NFQA_CFG_FLAGS: Final = 5
+NFQNL_COPY_PACKET: Final = 2
+FLAG_FAIL_OPEN: Final = 1 << 0
+FLAG_GSO: Final = 1 << 2
+SO_RCVBUFFORCE: Final = 33
+
+METADATA_OCTETS: Final = 2048  # more than all attributes of a message beside the payload
+# nlmsghdr, nfgenmsg (family, version, big-endian queue number).
+_HEADER: Final = struct.Struct("=IHHII BB")
+_QUEUE: Final = struct.Struct(">H")
+_ATTRIBUTE: Final = struct.Struct("=HH")
+# A whole batch verdict: header, attribute header, verdict and id in network order.
+_VERDICT: Final = struct.Struct(">II")
+_ERROR: Final = struct.Struct("=i")
+
+
+class QueueError(OSError):
+    """The kernel refused to configure the queue."""
+
+
+class QueueSocket:
+    """A duplicate of a bound NetfilterQueue's socket; also the `reader` of its run_socket()."""
+
+    def __init__(self, descriptor: int, number: int, copy_range: int) -> None:
+        self._socket = socket.socket(fileno=os.dup(descriptor))
+        self._socket.setblocking(False)
+        self._number = number
+        self._size = copy_range + METADATA_OCTETS
+        self._sequence = 0
+        self._held: deque[bytes] = deque()  # packets that came while an answer was awaited
+        self._batch_head = self._message(NFQNL_MSG_VERDICT_BATCH, NLM_F_REQUEST, b"\0" * 12)[:20]
+        self._batch_head += _ATTRIBUTE.pack(4 + _VERDICT.size, NFQA_VERDICT_HDR)
+        self.budget = 0  # packets that may still be read before the loop must look around
+        self.overruns = 0  # ENOBUFS: packets that the kernel dropped, the socket being full
+        self.late_verdicts = 0  # ENOENT: the kernel had flushed the packet already
+        self.failed_verdicts = 0
+        # Called to send the verdicts that wait.
+        self.when_dry: Callable[[], None] | None = None
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def configure(self, copy_range: int, flags: int, receive_buffer: int) -> None:
+        """Set copy range, flags and buffer. Raises QueueError with the kernel's word."""
+        for option in (SO_RCVBUFFORCE, socket.SO_RCVBUF):
+            try:
+                self._socket.setsockopt(socket.SOL_SOCKET, option, receive_buffer)
+                break
+            except PermissionError:
+                continue  # without CAP_NET_ADMIN over this socket: as much as is allowed
+        params = struct.pack(">IB", copy_range, NFQNL_COPY_PACKET)
+        mask = struct.pack(">I", FLAG_FAIL_OPEN | FLAG_GSO)
+        self._request(_attribute(NFQA_CFG_PARAMS, params))
+        self._request(
+            _attribute(NFQA_CFG_FLAGS, struct.pack(">I", flags)) + _attribute(NFQA_CFG_MASK, mask)
+        )
+
+    def send_batch(self, packet_id: int, verdict: int) -> None:
+        """Give `verdict` to every waiting packet up to and including `packet_id`."""
+        self._send(self._batch_head + _VERDICT.pack(verdict, packet_id))
+
+    def recv(self, _size: int) -> bytes:
+        """The next packet message, for NetfilterQueue.run_socket().
+
+        Raises BlockingIOError when the socket is dry or the budget spent; the verdicts that wait
+        are flushed before, so that nobody's packet waits for the next one's.
+        """
+        if self.budget <= 0:
+            raise BlockingIOError(errno.EAGAIN, "the batch is full")
+        while True:
+            try:
+                message = self._held.popleft() if self._held else self._socket.recv(self._size)
+            except BlockingIOError:
+                if self.when_dry is not None:
+                    self.when_dry()
+                raise
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                self.overruns += 1
+                continue
+            if message[4] == NLMSG_ERROR and message[5] == 0:
+                self._count_error(message)
+                continue
+            self.budget -= 1
+            return message
+
+    def _count_error(self, message: bytes) -> None:
+        code = -_ERROR.unpack_from(message, 16)[0]
+        if code == errno.ENOENT:
+            self.late_verdicts += 1
+        elif code != 0:
+            self.failed_verdicts += 1
+
+    def _message(self, kind: int, flags: int, payload: bytes) -> bytes:
+        length = 20 + len(payload)
+        header = _HEADER.pack(length, kind, flags, self._sequence, 0, socket.AF_UNSPEC, 0)
+        return header + _QUEUE.pack(self._number) + payload
+
+    def _request(self, attributes: bytes) -> None:
+        """Send a configuration message and wait for the kernel's acknowledgement."""
+        self._sequence += 1
+        self._send(self._message(NFQNL_MSG_CONFIG, NLM_F_REQUEST | NLM_F_ACK, attributes))
+        while True:
+            try:
+                message = self._socket.recv(self._size)
+            except BlockingIOError as error:
+                # Netlink answers before send() returns: an absent answer is none at all.
+                raise QueueError(errno.EPROTO, "the kernel did not answer") from error
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                self.overruns += 1
+                continue
+            if message[4] == NLMSG_ERROR and message[5] == 0:
+                if struct.unpack_from("=I", message, 8)[0] != self._sequence:
+                    self._count_error(message)
+                    continue
+                code = -_ERROR.unpack_from(message, 16)[0]
+                if code != 0:
+                    raise QueueError(code, f"queue {self._number}: {os.strerror(code)}")
+                return
+            self._held.append(message)
+
+    def _send(self, message: bytes) -> None:
+        self._socket.sendto(message, (0, 0))
+
+
+def _attribute(kind: int, payload: bytes) -> bytes:
+    padding = -len(payload) % 4
+    return _ATTRIBUTE.pack(4 + len(payload), kind) + payload + b"\0" * padding

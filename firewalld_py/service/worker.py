@@ -1,0 +1,262 @@
+"""The worker process: it owns one queue and the connections that the queue sees.
+
+Its loop waits for packets and for the supervisor, drains a bounded number of packets, then looks at
+messages, sweeps a bounded slice of dead connections and reports. It reads no file and waits for
+nobody: what the supervisor does not take in time is counted and dropped, never the packets' way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from typing import Final, cast
+
+from netfilterqueue import NetfilterQueue
+
+from firewalld_py.conntrack.engine import Conntrack
+from firewalld_py.conntrack.timeouts import Timeouts
+from firewalld_py.conntrack.tracker import Settings
+from firewalld_py.packet.reasons import REASON_NAMES
+from firewalld_py.pipeline import Firewall
+from firewalld_py.rules.build import PlanError, RulesetBuilder
+from firewalld_py.rules.limits import TokenBucket
+from firewalld_py.rules.ruleset import ACCEPT, DROP
+from firewalld_py.service.channel import Channel, ChannelClosedError
+from firewalld_py.service.messages import (
+    Bound,
+    Configure,
+    Failed,
+    FaultEvent,
+    InterfaceNames,
+    Message,
+    MessageError,
+    RulesBegin,
+    RulesEnd,
+    RulesInForce,
+    RulesPart,
+    RulesRefused,
+    Stats,
+    StatsRequest,
+    Stop,
+)
+from firewalld_py.service.nfqueue import Judge
+from firewalld_py.service.queue_socket import FLAG_FAIL_OPEN, FLAG_GSO, QueueSocket
+from firewalld_py.service.report import log_events, reject_event
+
+PACKETS_PER_TURN: Final = 256  # then the loop looks around
+MESSAGES_PER_TURN: Final = 4  # a part of a rule set is built in about a millisecond
+EXPIRY_LOOKS_PER_TURN: Final = 512
+HEARTBEAT_S: Final = 1.0
+NETFILTERQUEUE_RANGE: Final = 3900  # see queue_socket.py: its own buffer has 4096 octets
+FAULTS_PER_S: Final = 1.0
+FAULTS_BURST: Final = 5
+
+
+class Worker:
+    """One queue, from the first message (Configure) to the last (Stop, or the end of the pipe)."""
+
+    def __init__(self, channel: Channel, configure: Configure) -> None:
+        self._channel = channel
+        self._conntrack = Conntrack(_settings(configure))
+        self._generation = 0
+        self._builder: RulesetBuilder | None = None
+        self._building = 0
+        self._names: dict[int, str] = {}
+        self._running = True
+        self._next_heartbeat = 0.0
+        self._fault_bucket = TokenBucket(FAULTS_PER_S, FAULTS_BURST)
+        self._faults_suppressed = 0
+        empty = RulesetBuilder([], dict.fromkeys(("input", "forward", "output"), "drop")).finish()
+        self._firewall = Firewall(empty, self._conntrack)
+        self._configure = configure
+        self._queue = NetfilterQueue()
+
+    def run(self) -> None:
+        """Bind the queue when rules are there, then judge until told to stop."""
+        self._wait_for_rules()
+        if not self._running:
+            return
+        self._bind()
+        self._channel.send(Bound(self._configure.queue))
+        poller = select.poll()
+        poller.register(self._queue.get_fd(), select.POLLIN)
+        poller.register(self._channel.fileno(), select.POLLIN)
+        wait_ms = 0.0
+        while self._running:
+            poller.poll(wait_ms)
+            self._drain()
+            self._take_messages()
+            looks = self._conntrack.expire(self._judge.now, EXPIRY_LOOKS_PER_TURN)
+            wait_ms = 0.0 if looks == EXPIRY_LOOKS_PER_TURN else HEARTBEAT_S * 1000
+            self._report()
+        self._drain()
+        self._report()
+        self._socket.close()
+        self._queue.unbind()
+
+    def _wait_for_rules(self) -> None:
+        while self._running and not self._generation:
+            select.select([self._channel], [], [])
+            self._take_messages()
+
+    def report_fault(self, fault: Exception) -> None:
+        """Tell of an exception while a packet was judged, at most a few a second."""
+        if not self._fault_bucket.take(time.monotonic()):
+            self._faults_suppressed += 1
+            return
+        text = "".join(traceback.format_exception(fault))
+        self._channel.send(FaultEvent(text[-8000:], self._faults_suppressed))
+        self._faults_suppressed = 0
+
+    def _bind(self) -> None:
+        configure = self._configure
+        number, copy_range = configure.queue, configure.copy_range
+        self._socket = QueueSocket(self._queue.get_fd(), number, copy_range)
+        self._judge = Judge(
+            self._firewall,
+            self._socket,
+            self,
+            ACCEPT if configure.fail_open else DROP,
+            copy_range,
+            configure.batch,
+        )
+        self._socket.when_dry = self._judge.flush
+        self._judge.now = time.monotonic()
+        self._queue.bind(
+            number,
+            self._judge.judge,
+            max_len=configure.queue_length,
+            range=min(copy_range, NETFILTERQUEUE_RANGE),
+            sock_len=NETFILTERQUEUE_RANGE,  # the real size is forced below
+        )
+        flags = (FLAG_GSO if configure.gso else 0) | (FLAG_FAIL_OPEN if configure.fail_open else 0)
+        self._socket.configure(copy_range, flags, configure.receive_buffer)
+
+    def _drain(self) -> None:
+        """Judge what waits in the queue, up to a bound."""
+        self._judge.now = time.monotonic()
+        self._socket.budget = PACKETS_PER_TURN
+        self._queue.run_socket(cast(socket.socket, self._socket))  # only recv() is used
+        self._judge.flush()
+
+    def _take_messages(self) -> None:
+        try:
+            for message in self._channel.receive(MESSAGES_PER_TURN):
+                self._obey(message)
+        except ChannelClosedError:
+            self._running = False
+
+    def _obey(self, message: Message) -> None:
+        if isinstance(message, RulesBegin | RulesPart | RulesEnd):
+            self._build(message)
+        elif isinstance(message, InterfaceNames):
+            self._names = {int(index): name for index, name in message.names.items()}
+            self._firewall.ruleset.interfaces.set_names(self._names)
+        elif isinstance(message, StatsRequest):
+            self._next_heartbeat = 0.0
+        elif isinstance(message, Stop):
+            self._running = False
+
+    def _build(self, message: RulesBegin | RulesPart | RulesEnd) -> None:
+        """One step of building a rule set beside the one in force."""
+        try:
+            if isinstance(message, RulesBegin):
+                self._builder = RulesetBuilder(message.interfaces, message.policies)
+                self._building = message.generation
+            elif self._builder is None or message.generation != self._building:
+                return  # of a rule set that was refused already, or overtaken by a newer one
+            elif isinstance(message, RulesPart):
+                for rule in message.rules:
+                    self._builder.add(message.chain, rule)
+            else:
+                ruleset = self._builder.finish()
+                ruleset.interfaces.set_names(self._names)
+                self._builder = None
+                self._firewall.ruleset = ruleset
+                self._generation = message.generation
+                self._channel.send(RulesInForce(message.generation))
+        except PlanError as error:
+            self._builder = None
+            self._channel.send(RulesRefused(message.generation, str(error)))
+
+    def _report(self) -> None:
+        """Pass on what the packets of this turn have to tell, and the sign of life."""
+        judge = self._judge
+        if judge.decisions:
+            decisions, judge.decisions = judge.decisions, []
+            wall_clock = time.time()
+            for decision in decisions:
+                for event in log_events(decision, wall_clock):
+                    self._channel.send(event)
+                if decision.reject_with:
+                    self._channel.send(reject_event(decision))
+        if judge.now >= self._next_heartbeat:
+            self._next_heartbeat = judge.now + HEARTBEAT_S
+            self._channel.send(self._stats())
+
+    def _stats(self) -> Stats:
+        judge, queue = self._judge, self._socket
+        counters = {
+            name: count for name, count in zip(REASON_NAMES, judge.by_reason, strict=True) if count
+        }
+        counters["queue_overruns"] = queue.overruns
+        counters["late_verdicts"] = queue.late_verdicts
+        counters["failed_verdicts"] = queue.failed_verdicts
+        counters["lost_events"] = judge.lost_events + self._channel.lost
+        return Stats(
+            self._generation,
+            judge.packets,
+            judge.octets,
+            judge.accepted,
+            judge.dropped,
+            self._conntrack.table.size,
+            counters,
+        )
+
+
+def _settings(configure: Configure) -> Settings:
+    return Settings(
+        maximum=configure.max_connections,
+        tcp_loose=configure.tcp_loose,
+        tcp_be_liberal=configure.tcp_be_liberal,
+        tcp_max_retrans=configure.tcp_max_retrans,
+        tcp_ignore_invalid_rst=configure.tcp_ignore_invalid_rst,
+        checksum=configure.checksum,
+        timeouts=Timeouts(configure.timeouts),
+    )
+
+
+def _first_message(channel: Channel) -> Configure:
+    select.select([channel], [], [])
+    for message in channel.receive(1):
+        if isinstance(message, Configure):
+            return message
+    raise MessageError("the first message must be Configure")
+
+
+def main() -> int:
+    """`python -m firewalld_py.service.worker --channel FD`, as the supervisor starts it."""
+    parser = argparse.ArgumentParser(prog="firewalld-py-worker")
+    parser.add_argument("--channel", type=int, required=True, help="descriptor of the channel")
+    arguments = parser.parse_args()
+    # The supervisor decides when a worker ends; the service manager signals the whole group.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    channel = Channel(socket.socket(fileno=arguments.channel))
+    try:
+        Worker(channel, _first_message(channel)).run()
+    except ChannelClosedError:
+        return 0
+    except (OSError, MessageError, KeyError) as error:
+        channel.send(Failed(f"{type(error).__name__}: {error}"))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

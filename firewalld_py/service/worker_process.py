@@ -1,0 +1,215 @@
+"""A worker as the supervisor sees it: a child process, a channel, and the last that was heard."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from firewalld_py.policy.config import Config
+from firewalld_py.rules.build import plan_rules
+from firewalld_py.service.channel import Channel, ChannelClosedError, channel_pair
+from firewalld_py.service.messages import (
+    Bound,
+    Configure,
+    Failed,
+    InterfaceNames,
+    Message,
+    MessageError,
+    RulesBegin,
+    RulesEnd,
+    RulesInForce,
+    RulesPart,
+    RulesRefused,
+    Stats,
+    StatsRequest,
+    Stop,
+)
+
+RULES_PER_PART: Final = 50  # a worker builds that many in about a millisecond
+MESSAGES_PER_TURN: Final = 256
+STOP_TIMEOUT_S: Final = 2.0
+RETRY_S: Final = 0.002  # the pipe to the worker is full: it reads a few messages a turn
+
+
+class WorkerFailedError(Exception):
+    """The worker said that it cannot work, or ended; the message is its own."""
+
+
+class WorkerProcess:
+    """Start with `start`, wait for `bound`, then `put_rules` as often as the policy changes.
+
+    `on_event` gets what is not for this class: LogEvent, RejectEvent, FaultEvent.
+    """
+
+    def __init__(self, config: Config, on_event: Callable[[Message], None]) -> None:
+        self.config = config
+        self.stats: Stats | None = None
+        self.started_at = time.monotonic()
+        self.heard_at = self.started_at
+        self.process: asyncio.subprocess.Process | None = None
+        self.bound: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._on_event = on_event
+        self._channel: Channel | None = None
+        self._in_force: dict[int, asyncio.Future[None]] = {}
+        self._stats_waiters: list[asyncio.Future[Stats]] = []
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    async def start(self, names: dict[int, str]) -> None:
+        """Start the process and tell it what its queue is."""
+        self._channel, theirs = channel_pair()
+        with theirs:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "firewalld_py.service.worker",
+                "--channel",
+                str(theirs.fileno()),
+                pass_fds=(theirs.fileno(),),
+            )
+        asyncio.get_running_loop().add_reader(self._channel.fileno(), self._read)
+        await self._send(_configure(self.config))
+        await self.put_names(names)
+
+    async def put_names(self, names: dict[int, str]) -> None:
+        """Tell which interfaces there are: index → name."""
+        await self._send(InterfaceNames({str(index): name for index, name in names.items()}))
+
+    async def put_rules(self, generation: int, plan: dict[str, Any]) -> None:
+        """Send a rule set and wait until it judges. Raises WorkerFailedError if it is refused."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._in_force[generation] = waiter
+        policies = {name: chain["policy"] for name, chain in plan["filter"].items()}
+        await self._send(RulesBegin(generation, plan["interfaces"], policies))
+        part: list[Any] = []
+        of_chain = ""
+        for chain, rule in plan_rules(plan):
+            if part and (chain != of_chain or len(part) == RULES_PER_PART):
+                await self._send(RulesPart(generation, of_chain, part))
+                part = []
+            of_chain = chain
+            part.append(rule)
+        if part:
+            await self._send(RulesPart(generation, of_chain, part))
+        await self._send(RulesEnd(generation))
+        try:
+            await waiter
+        finally:
+            self._in_force.pop(generation, None)
+
+    async def fresh_stats(self) -> Stats:
+        """The worker's figures as they are now."""
+        waiter: asyncio.Future[Stats] = asyncio.get_running_loop().create_future()
+        self._stats_waiters.append(waiter)
+        await self._send(StatsRequest())
+        return await waiter
+
+    async def stop(self) -> None:
+        """Let it judge what waits, then end; one that does not is killed."""
+        process = self.process
+        if process is None:
+            return
+        with contextlib.suppress(WorkerFailedError):
+            await self._send(Stop())
+        try:
+            await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+        except TimeoutError:
+            self.kill()
+            await process.wait()
+        self.close()
+
+    def kill(self) -> None:
+        """End it at once: it is stuck."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+
+    def close(self) -> None:
+        """Read what it still said, and let go of the channel; who waits for it is told."""
+        if self._channel is not None:
+            self._read()
+            self._hang_up()
+
+    async def _send(self, message: Message) -> None:
+        while True:
+            if self._channel is None:
+                raise WorkerFailedError("the worker has ended")
+            try:
+                if self._channel.send(message):
+                    return
+            except ChannelClosedError as error:
+                raise WorkerFailedError("the worker has ended") from error
+            await asyncio.sleep(RETRY_S)
+
+    def _read(self) -> None:
+        assert self._channel is not None
+        try:
+            for message in self._channel.receive(MESSAGES_PER_TURN):
+                self._take(message)
+        except (ChannelClosedError, MessageError):
+            self._hang_up()
+
+    def _take(self, message: Message) -> None:
+        self.heard_at = time.monotonic()
+        if isinstance(message, Stats):
+            self.stats = message
+            waiters, self._stats_waiters = self._stats_waiters, []
+            for waiter in waiters:
+                _settle(waiter, message)
+        elif isinstance(message, RulesInForce):
+            _settle(self._in_force.get(message.generation), None)
+        elif isinstance(message, RulesRefused):
+            _fail(self._in_force.get(message.generation), message.error)
+        elif isinstance(message, Bound):
+            _settle(self.bound, None)
+        elif isinstance(message, Failed):
+            _fail(self.bound, message.error)
+        else:
+            self._on_event(message)
+
+    def _hang_up(self) -> None:
+        if self._channel is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._channel.fileno())
+        self._channel.close()
+        self._channel = None
+        for waiter in [self.bound, *self._in_force.values(), *self._stats_waiters]:
+            _fail(waiter, "the worker has ended")
+
+
+def _settle(waiter: asyncio.Future[Any] | None, value: object) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(value)
+
+
+def _fail(waiter: asyncio.Future[Any] | None, error: str) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_exception(WorkerFailedError(error))
+        waiter.exception()  # nobody need wait for it: the watcher of the process reports the end
+
+
+def _configure(config: Config) -> Configure:
+    queue, conntrack = config.queue, config.conntrack
+    return Configure(
+        queue=queue.number,
+        queue_length=queue.length,
+        copy_range=queue.copy_range,
+        batch=queue.batch,
+        gso=queue.gso,
+        receive_buffer=queue.receive_buffer,
+        fail_open=config.fail == "open",
+        max_connections=conntrack.max,
+        tcp_loose=conntrack.tcp_loose,
+        tcp_be_liberal=conntrack.tcp_be_liberal,
+        tcp_max_retrans=conntrack.tcp_max_retrans,
+        tcp_ignore_invalid_rst=conntrack.tcp_ignore_invalid_rst,
+        checksum=conntrack.checksum,
+        timeouts=dict(conntrack.timeouts),
+    )
