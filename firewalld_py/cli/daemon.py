@@ -18,13 +18,16 @@ STATUS_TIMEOUT_S: Final = 10.0
 
 def add_arguments(subparsers: Any) -> None:
     """The verbs of this module."""
-    run = subparsers.add_parser("run", help="the daemon, in the foreground")
-    run.set_defaults(run=run_daemon)
-    reload = subparsers.add_parser("reload", help="put the rules file in force, and wait for it")
-    reload.set_defaults(run=run_reload)
+    subparsers.add_parser("run", help="the daemon, in the foreground")
+    subparsers.add_parser("reload", help="put the rules file in force, and wait for it")
     status = subparsers.add_parser("status", help="what the daemon is doing")
     status.add_argument("--json", action="store_true", help="as JSON")
-    status.set_defaults(run=run_status)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the verb says; returns the exit code."""
+    verbs = {"run": run_daemon, "reload": run_reload, "status": run_status}
+    return verbs[arguments.verb](arguments)
 
 
 def run_daemon(arguments: argparse.Namespace) -> int:
@@ -53,10 +56,10 @@ def run_daemon(arguments: argparse.Namespace) -> int:
     try:
         asyncio.run(serve())
     except PolicyErrors as errors:
-        log.exception(f"not started: {errors}")
+        log.error(f"not started: {errors}")
         return BAD_CONFIGURATION
     except (StartError, AlreadyRunningError, HookError, OSError) as error:
-        log.exception(f"not started: {error}")
+        log.error(f"not started: {error}")
         return NOT_PERMITTED if isinstance(error, PermissionError) else FAILURE
     finally:
         log.close()
@@ -90,8 +93,10 @@ def run_status(arguments: argparse.Namespace) -> int:
 def status_lines(status: dict[str, Any]) -> list[str]:
     """The status for reading."""
     lines = [
-        (f"rules        generation {status['generation']}, {status['rules']} rules from "
-        f"{status['rules_file']}"),
+        (
+            f"rules        generation {status['generation']}, {status['rules']} rules from "
+            f"{status['rules_file']}"
+        ),
         f"hook         {status['hook']}, fail: {status['fail']}",
         f"up           {status['uptime_s']:.0f} s, worker restarts: {status['restarts']}",
         f"connections  {status['connections']}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import Final
 
 from firewalld_py import __version__
 from firewalld_py.cli import check, daemon, hook, replay
@@ -31,11 +32,22 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+# Which module does which verb.
+RUNNERS: Final = {
+    "run": daemon.run,
+    "reload": daemon.run,
+    "status": daemon.run,
+    "check": check.run,
+    "replay": replay.run,
+    "hook": hook.run,
+}
+
+
 def main(words: list[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     arguments = build_parser().parse_args(words)
     try:
-        code: int = arguments.run(arguments)
+        code = RUNNERS[arguments.verb](arguments)
     except PolicyErrors as errors:
         print(errors, file=sys.stderr)
         return BAD_CONFIGURATION

@@ -96,16 +96,17 @@ class Supervisor:
         except TimeoutError as error:
             raise StartError("the worker did not bind its queue in time") from error
         self._spawn(self._keep_running(self._worker))
-        self._backend, notes = await asyncio.to_thread(
+        backend, notes = await asyncio.to_thread(
             install_hook, self._config.hook.backend, self._hook_spec()
         )
+        self._backend = backend
         for note in notes:
             self._log.notice(note)
         loop.add_reader(self._links.fileno(), self._links_changed)
         self._spawn(self._check_health())
         self._log.notice(
-            f"started: queue {self._config.queue.number}, hook in {self._backend.name} "
-            f"(table {self._backend.table}), {self._rules} rules, fail: {self._config.fail}",
+            f"started: queue {self._config.queue.number}, hook in {backend.name} "
+            f"(table {backend.table}), {self._rules} rules, fail: {self._config.fail}",
             event="started",
         )
         service_manager.notify(f"READY=1\nSTATUS={self._summary()}")
@@ -235,7 +236,7 @@ class Supervisor:
                     self._restarts += 1
                     return worker
             except (WorkerFailedError, TimeoutError) as error:
-                self._log.error(f"no new worker: {error or 'it did not bind in time'}")
+                self._log.error(f"no new worker: {str(error) or 'it did not bind in time'}")
             await asyncio.sleep(PAUSES_S[min(attempt + 1, len(PAUSES_S) - 1)])
         raise AssertionError("unreachable")
 

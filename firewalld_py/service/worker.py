@@ -78,8 +78,7 @@ class Worker:
 
     def run(self) -> None:
         """Bind the queue when rules are there, then judge until told to stop."""
-        self._wait_for_rules()
-        if not self._running:
+        if not self._wait_for_rules():
             return
         self._bind()
         self._channel.send(Bound(self._configure.queue))
@@ -99,10 +98,12 @@ class Worker:
         self._socket.close()
         self._queue.unbind()
 
-    def _wait_for_rules(self) -> None:
+    def _wait_for_rules(self) -> bool:
+        """Whether there is anything to do: False if the supervisor ended first."""
         while self._running and not self._generation:
             select.select([self._channel], [], [])
             self._take_messages()
+        return self._running
 
     def report_fault(self, fault: Exception) -> None:
         """Tell of an exception while a packet was judged, at most a few a second."""

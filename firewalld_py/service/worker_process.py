@@ -180,7 +180,8 @@ class WorkerProcess:
         asyncio.get_running_loop().remove_reader(self._channel.fileno())
         self._channel.close()
         self._channel = None
-        for waiter in [self.bound, *self._in_force.values(), *self._stats_waiters]:
+        waiters: list[asyncio.Future[Any]] = [self.bound, *self._in_force.values()]
+        for waiter in [*waiters, *self._stats_waiters]:
             _fail(waiter, "the worker has ended")
 
 
