@@ -39,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
     rules = args.rules or config.rules
     policy, found = read_rules(rules)
     problems += found
-    entry: dict[str, Any] = {"file": rules, "ok": not found}
-    if not found:
+    entry: dict[str, Any] = {"file": rules, "ok": policy is not None}
+    if policy is not None:
         compile_policy(policy, config)
         entry |= {"rules": policy.rule_count(), "chains": len(policy.chains)}
     files.append(entry)

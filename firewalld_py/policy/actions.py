@@ -10,17 +10,17 @@ from firewalld_py.policy.errors import Fault, nearest, quoted
 from firewalld_py.policy.keys import Key, Reading, Reported, Table, items_of, one
 from firewalld_py.policy.model import Action, Log, Mark, Verdict
 from firewalld_py.policy.names import DEFAULT_REJECT, LEVELS, REJECTS
-from firewalld_py.policy.nodes import Mapping, Node, Scalar, found
+from firewalld_py.policy.nodes import Mapping, Node, Scalar, found, is_null
 
 MAX_PREFIX: Final = 64  # characters, as the kernel's NFLOG
 MAX_BURST: Final = 1_000_000
 
 VERDICTS: Final = ("accept", "drop", "reject", "notrack")
 WORDS: Final = (*VERDICTS, "log")
-FORM: Final = (
-    "one or a list of accept, drop, reject, {reject: KIND}, notrack, log, {log: {...}}, "
-    "{mark: VALUE/MASK}, {helper: NAME}; at most one verdict, and that last"
+EXPECTED: Final = (
+    "accept, drop, reject, {reject: KIND}, notrack, log, {mark: VALUE/MASK} or {helper: NAME}"
 )
+FORM: Final = f"one or a list of: {EXPECTED}; accept, drop, reject and notrack only at its end"
 _LEVEL: Final = f"a syslog level ({', '.join(LEVELS)}, or 0-7)"
 # Words of other tools for what is meant here.
 _ALSO: Final = {
@@ -82,9 +82,9 @@ def read_log(node: Node, reading: Reading) -> Log | None:
 def _reject(text: str) -> str:
     if text in REJECTS:
         return text
-    raise values.unexpected(
-        f"a kind of reject ({', '.join(REJECTS)})", text, nearest(text, REJECTS)
-    )
+    near = nearest(text, REJECTS)
+    known = "" if near else f"; there are: {', '.join(REJECTS)}"
+    raise Fault(f"unknown kind {quoted(text)}{known}", near)
 
 
 def _helper(text: str) -> str:
@@ -131,7 +131,7 @@ def read_action(node: Node, reading: Reading) -> Action:
     parts: dict[str, object] = {}
     verdict: Verdict = "continue"
     right = True
-    for item in items_of(node, FORM):
+    for item in items_of(node, EXPECTED):
         if verdict != "continue":
             reading.fault(item, f"nothing can follow after {verdict}, which ends the rule")
             right = False
@@ -164,6 +164,8 @@ def read_action(node: Node, reading: Reading) -> Action:
 
 def _part(node: Node, reading: Reading) -> tuple[str, object]:
     """One element of an action: its name and its value."""
+    if is_null(node):
+        raise Fault(f"expected {EXPECTED}, found nothing")
     if isinstance(node, Scalar):
         if node.text in WORDS:
             return node.text, {"log": Log(), "reject": DEFAULT_REJECT}.get(node.text)
@@ -171,9 +173,9 @@ def _part(node: Node, reading: Reading) -> tuple[str, object]:
         meant = _ALSO.get(node.text.lower(), "") or nearest(node.text, known)
         if meant in REJECTS:
             meant = f"{{reject: {meant}}}"
-        raise values.unexpected(f"an action ({FORM})", node.text, meant)
+        raise values.unexpected(EXPECTED, node.text, meant)
     if not isinstance(node, Mapping):
-        raise Fault(f"expected an action, found {found(node)}")
+        raise Fault(f"expected {EXPECTED}, found {found(node)}")
     if len(node.entries) != 1:
         raise Fault(
             f"expected an action with one key, found {len(node.entries)}: "

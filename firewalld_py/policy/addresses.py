@@ -50,6 +50,8 @@ def _address(text: str, whole: str) -> tuple[int, int]:
 
 
 def _unknown(text: str) -> str:
+    if text.startswith("!"):
+        return f"expected {EXPECTED}, found {quoted(text)}; to negate, put the key under not:"
     if re.fullmatch(r"(?i)([0-9a-f]{2}[:-]){5}[0-9a-f]{2}", text):
         return f"expected {EXPECTED}, found the hardware address {quoted(text)}"
     if re.fullmatch(r"(?i)(?=.*[g-z])[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", text):

@@ -27,8 +27,8 @@ def check_matches(chain: str, matches: tuple[Match, ...]) -> Iterator[Finding]:
         if match.inverted and covers_all(match):
             yield match, f"not {match.key}: never matches, for it leaves nothing"
     yield from _check_negated(matches)
-    yield from _check_protocols(matches)
-    yield from _check_families(matches)
+    of_protocols = list(_check_protocols(matches))
+    yield from of_protocols or _check_families(matches)
 
 
 def check_action(chain: str, action: Action, matches: tuple[Match, ...]) -> Iterator[str]:

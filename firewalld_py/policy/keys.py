@@ -6,6 +6,7 @@ come from the same table.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -45,8 +46,8 @@ class Key:
     """One key of a mapping.
 
     `form` says in words what may stand there, `doc` what it means, `default` what holds without it;
-    `also` are words by which it is known elsewhere, for suggestions only; `table` holds the keys of
-    the mapping that stands there, if it is one.
+    `also` are words by which it is known elsewhere, for suggestions only; `required` tells what to
+    do where it is missing; `table` holds the keys of the mapping that stands there, if it is one.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Key:
     doc: str
     default: object = None
     also: tuple[str, ...] = ()
-    required: bool = False
+    required: str = ""
     table: Table | None = None
 
 
@@ -79,7 +80,9 @@ class Table:
         Raises Fault if `node` is no mapping at all.
         """
         if not isinstance(node, Mapping):
-            raise Fault(f"expected {self.what} as a mapping, found {found(node)}")
+            space = isinstance(node, Scalar) and re.search(r"\w:\S", node.text)
+            hint = "; after the ':' a space is missing" if space else ""
+            raise Fault(f"expected {self.what} as a mapping, found {found(node)}{hint}")
         values: dict[str, object] = {}
         for name, (key_node, value) in node.entries.items():
             key = self.by_name.get(name)
@@ -94,7 +97,7 @@ class Table:
                 pass
         for key in self.keys:
             if key.required and key.name not in node.entries:
-                reading.fault(node, f"{self.what} needs the key {quoted(key.name)} ({key.form})")
+                reading.fault(node, f"{key.name} is missing in {self.what}: {key.required}")
         return values
 
     def _unknown(self, node: Scalar, reading: Reading) -> None:

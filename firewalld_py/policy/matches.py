@@ -114,8 +114,20 @@ def _flag_names(node: Node, reading: Reading) -> int:
 _FLAGS: Final = Table(
     "tcp_flags",
     (
-        Key("mask", _flag_names, _FLAG_NAMES, "the flags that are looked at", required=True),
-        Key("value", _flag_names, _FLAG_NAMES, "those of them that must be set", required=True),
+        Key(
+            "mask",
+            _flag_names,
+            _FLAG_NAMES,
+            "the flags that are looked at",
+            required="name the flags that are looked at",
+        ),
+        Key(
+            "value",
+            _flag_names,
+            _FLAG_NAMES,
+            "those of them that must be set",
+            required="name those of the mask that must be set, or none",
+        ),
     ),
 )
 _FLAGS_FORM: Final = "{mask: [syn, ack], value: [syn]} or iptables' words (SYN,ACK SYN)"
@@ -248,7 +260,7 @@ MATCHES: Final = Table(
         ),
     ),
 )
-NEGATED: Final = Table("not:", MATCHES.keys)
+NEGATED: Final = Table("not (which takes conditions only)", MATCHES.keys)
 
 
 def make_matches(read: dict[str, object], node: Mapping, *, inverted: bool) -> list[Match]:

@@ -164,13 +164,15 @@ _SYNTAX: Final = (
     ("did not find expected ',' or", "a ',' or the closing bracket is missing"),
     ("expected ',' or", "a ',' or the closing bracket is missing"),
     ("did not find expected '-' indicator", "wrong indentation: a '-' of this list was expected"),
-    ("did not find expected key", "wrong indentation: a key of this mapping was expected"),
+    ("did not find expected key", "wrong indentation, or a text where a key was expected"),
     (
         "expected <block end>",
         "wrong indentation: this stands deeper or less deep than its neighbours",
     ),
     ("could not find expected ':'", "a ':' is missing after the key"),
     ("unexpected end of stream", "a closing quote is missing"),
+    ("unexpected ':'", "an address that ends with ':' needs quotes"),
+    ("a tab character", "a tab cannot indent YAML: use spaces"),
     ("undefined alias", "an alias (*name) without its anchor (&name)"),
     (
         "did not find expected node content",
@@ -187,6 +189,9 @@ def _start(event: Any) -> tuple[int, int]:
 
 def _goes_on(event: Any) -> bool:
     return bool(event.end_mark.line != event.start_mark.line)
+
+
+_NO_KEY: Final = Scalar("", False, 0, 0)  # stands in for a key that is no word
 
 
 class _Composer:
@@ -278,9 +283,11 @@ class _Composer:
         if isinstance(node, Scalar):
             return node
         self.problems.add(node.line, node.column, f"a key must be a word, found {found(node)}")
-        return Scalar("", False, node.line, node.column)
+        return _NO_KEY
 
     def enter(self, parent: Mapping, key: Scalar, node: Node) -> None:
+        if key is _NO_KEY:
+            return
         if key.plain and key.text == "<<":
             self.problems.add(
                 key.line,

@@ -50,11 +50,11 @@ _RATE_UNITS: Final = {
 
 def unexpected(expected: str, text: str, meant: str = "") -> Fault:
     """The Fault for a text that is not what is expected; knows the habits of other tools."""
-    if not meant and text.startswith("!"):
+    if text.startswith("!"):
         return Fault(
             f"expected {expected}, found {quoted(text)}; to negate, put the key under not:"
         )
-    if not meant and "," in text:
+    if "," in text:
         meant = f"[{', '.join(part.strip() for part in text.split(','))}]"
     return Fault(f"expected {expected}, found {quoted(text)}", meant)
 
@@ -184,7 +184,7 @@ def _port(text: str, whole: str) -> int:
 
 
 def _service_like(text: str) -> str:
-    return nearest(text, _services())
+    return nearest(text, _services()) if text[0].isalpha() else ""
 
 
 @lru_cache(maxsize=1)
@@ -233,8 +233,8 @@ def _icmp_code(protocol_number: int, type_number: int, text: str, whole: str) ->
         return codes[text]
     if _NUMBER.fullmatch(text) and int(text) <= 255:
         return int(text)
-    names = f" or one of {', '.join(codes)}" if codes else ""
     near = nearest(text, codes)
+    names = f" or one of {', '.join(codes)}" if codes and not near else ""
     meant = f"{whole.partition('/')[0]}/{near}" if near else ""
     raise Fault(f"expected a code from 0 to 255{names} after the '/', found {quoted(whole)}", meant)
 

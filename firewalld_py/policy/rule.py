@@ -1,0 +1,125 @@
+"""Reads one rule: its name, its conditions and what it does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final, cast
+
+from firewalld_py.policy import values
+from firewalld_py.policy.actions import EXPECTED, FORM, read_action, read_log
+from firewalld_py.policy.checks import check_action, check_matches
+from firewalld_py.policy.errors import Fault
+from firewalld_py.policy.keys import Key, Reading, Table, mapping, one
+from firewalld_py.policy.matches import MATCHES, NEGATED, make_matches
+from firewalld_py.policy.model import Action, Log, Match, Rule
+from firewalld_py.policy.nodes import Mapping, Node, Scalar
+
+MAX_NAME: Final = 100  # characters of a rule's name
+
+RULE: Final = Table(
+    "a rule",
+    (
+        Key(
+            "name",
+            one(values.plain_text(MAX_NAME), "a name"),
+            f"a text of at most {MAX_NAME} characters",
+            "what logs and messages call the rule; once per chain. Without it: filter/forward/3",
+            also=("comment", "description", "id"),
+        ),
+        *MATCHES.keys,
+        Key(
+            "not",
+            mapping(NEGATED),
+            "a mapping with the keys of conditions",
+            "conditions each of which is negated by itself",
+            also=("negate", "except", "unless"),
+        ),
+        Key(
+            "log",
+            read_log,
+            "true or {prefix, limit, burst, level}",
+            "write a log line for the packet",
+        ),
+        Key(
+            "action",
+            read_action,
+            FORM,
+            "what happens to the packet",
+            also=("target", "jump", "verdict", "then", "j"),
+        ),
+    ),
+)
+
+
+def read_rule(chain: str, place: str, node: Node, reading: Reading) -> Rule | None:
+    """The rule at `place` ("filter/forward/3") of `chain` ("filter/forward").
+
+    None when something is wrong with it, which is noted then.
+    """
+    reading.rule = _label(place, node)
+    before = reading.problems.count()
+    try:
+        read = RULE.read(node, reading)
+    except Fault as fault:
+        reading.fault(node, fault.message)
+        return None
+    assert isinstance(node, Mapping)
+    matches = _matches(read, node)
+    for match, message in check_matches(chain, matches):
+        reading.problems.add(match.line, match.column, message, rule=reading.rule)
+    action = _action(chain, read, node, matches, reading)
+    if action is None or reading.problems.count() > before:
+        return None
+    name = cast("str", read.get("name", place))
+    file = reading.problems.file
+    return Rule(name, place, file, node.line, node.column, matches, action)
+
+
+def _label(place: str, node: Node) -> str:
+    """How messages call the rule: its place, and its name where it has one that can be shown."""
+    if isinstance(node, Mapping) and "name" in node.entries:
+        name = node.entries["name"][1]
+        if isinstance(name, Scalar) and name.text and name.text.isprintable():
+            return f"{place} ({name.text[:MAX_NAME]})"
+    return place
+
+
+def _matches(read: dict[str, object], node: Mapping) -> tuple[Match, ...]:
+    """The matches of a rule's own keys, then of those below `not:`."""
+    own = {name: value for name, value in read.items() if name in MATCHES.by_name}
+    matches = make_matches(own, node, inverted=False)
+    negated = cast("dict[str, object]", read.get("not", {}))
+    if negated:
+        below = node.entries["not"][1]
+        assert isinstance(below, Mapping)
+        matches += make_matches(negated, below, inverted=True)
+    return tuple(matches)
+
+
+def _action(
+    chain: str,
+    read: dict[str, object],
+    node: Mapping,
+    matches: tuple[Match, ...],
+    reading: Reading,
+) -> Action | None:
+    """The whole action of a rule from its `action:` and `log:` keys; None when there is none."""
+    log = cast("Log | None", read.get("log"))
+    action = cast("Action | None", read.get("action"))
+    if "action" not in node.entries:
+        if log is None:
+            wrong_log = "log" in node.entries and "log" not in read
+            if not wrong_log:
+                reading.fault(node, f"a rule needs an action: {EXPECTED}")
+            return None
+        return Action(log=log)
+    if action is None:
+        return None
+    key, _ = node.entries["action"]
+    for message in check_action(chain, action, matches):
+        reading.fault(key, message)
+    if log is None:
+        return action
+    if action.log is not None:
+        reading.fault(key, "log stands here twice: as a key and as an action")
+    return replace(action, log=log)
