@@ -21,6 +21,7 @@ from firewalld_py.policy.nodes import (
     is_null,
     read_tree,
 )
+from firewalld_py.policy.rule import read_rule
 
 VERSION: Final = 1
 MAX_RULES: Final = 200_000  # of one file
