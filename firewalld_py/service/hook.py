@@ -85,15 +85,34 @@ def install_hook(wanted: str, spec: HookSpec) -> tuple[Backend, list[str]]:
     backend = choose_backend(wanted, spec)
     notes = backend.install(spec)
     for other in _present():
-        if other.name != backend.name and other.remove():
-            notes.append(f"an older hook in {other.name} was removed")
+        if other.name == backend.name:
+            continue
+        try:
+            if other.remove():
+                notes.append(f"an older hook in {other.name} was removed")
+        except HookError as error:
+            # The hook that is wanted stands; this alone is no reason to stop.
+            notes.append(f"could not look for an older hook in {other.name}: {error}")
     return backend, notes
 
 
 def remove_everywhere() -> list[str]:
-    """Take the hook out of every back end; returns their names. Nothing there is no error."""
+    """Take the hook out of every back end; returns their names. Nothing there is no error.
+
+    A back end that fails does not keep the others from being cleaned; HookError comes afterwards.
+    """
     require_net_admin()
-    return [backend.name for backend in _present() if backend.remove()]
+    removed: list[str] = []
+    failures: list[str] = []
+    for backend in _present():
+        try:
+            if backend.remove():
+                removed.append(backend.name)
+        except HookError as error:
+            failures.append(f"{backend.name}: {error}")
+    if failures:
+        raise HookError("\n".join(failures))
+    return removed
 
 
 def show_everywhere() -> list[HookRule]:

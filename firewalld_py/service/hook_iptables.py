@@ -62,6 +62,8 @@ class IptablesBackend:
         self._variant = variant
         self._legacy = kind == "legacy"
         self._layout = layout or LAYOUTS[kind][0]
+        # Whether it may be looked at where that could set up legacy tables; see _exists.
+        self._in_use = not variant
 
     @property
     def table(self) -> str:
@@ -71,16 +73,20 @@ class IptablesBackend:
         return ", ".join([usual, *other])
 
     def probe(self, spec: HookSpec) -> None:
-        """Make a scratch chain with the rules of `spec` in every family, and delete it again."""
-        tables = sorted({self._layout[hook] for hook in spec.hooks})
+        """Make a scratch chain with the rules of `spec` in every family, and delete it again.
+
+        One table stands for all of a layout: where they differ, nf_tables is behind them, which
+        takes the same rules in any table, and every change of it costs some 10 ms.
+        """
+        self._in_use = True
+        table = self._layout[spec.hooks[0] if spec.hooks else CHAINS[0]]
         for family in _families():
-            scripts = [probe_script(table, self._hooks(table, spec), spec) for table in tables]
-            self._restore(family, "".join(scripts))
-            scratch = f"-F {PROBE_CHAIN}\n-X {PROBE_CHAIN}\nCOMMIT\n"
-            self._restore(family, "".join(f"*{table}\n{scratch}" for table in tables))
+            self._restore(family, probe_script(table, spec))
+            self._restore(family, f"*{table}\n-F {PROBE_CHAIN}\n-X {PROBE_CHAIN}\nCOMMIT\n")
 
     def install(self, spec: HookSpec) -> list[str]:
         """Put the hook in, one step per table; what is there and equal keeps its counters."""
+        self._in_use = True
         notes = []
         families = _families()
         for family in families:
@@ -151,8 +157,9 @@ class IptablesBackend:
         except FileNotFoundError:
             return False
         except PermissionError:
-            # The file is root's alone; with CAP_NET_ADMIN only, the tool itself has to look.
-            return True
+            # The file is root's alone. A daemon that is not root lets the tool look, but only at
+            # the iptables that is in use: others must not get tables by our looking.
+            return self._in_use
 
     def _save(self, family: str, table: str, *options: str) -> str:
         return run_tool([f"{family}{self._variant}-save", *options, "-t", table])

@@ -97,11 +97,11 @@ def table_script(table: str, hooks: tuple[str, ...], spec: HookSpec, present: Pr
     return "\n".join([*lines, "COMMIT", ""])
 
 
-def probe_script(table: str, hooks: tuple[str, ...], spec: HookSpec) -> str:
+def probe_script(table: str, spec: HookSpec) -> str:
     """Return a script that makes a scratch chain with our rules, to which no packet is led."""
     chain = f"-A {PROBE_CHAIN}"
     rules = [f"{chain} -m comment --comment {COMMENT} -j RETURN"]
-    for hook in hooks:
+    for hook in spec.hooks:
         own = f"-A {PREFIX}{hook.upper()}"
         rules += [rule.replace(own, chain) for rule in own_rules(hook, spec)]
     return "\n".join([f"*{table}", f":{PROBE_CHAIN} - [0:0]", *rules, "COMMIT", ""])

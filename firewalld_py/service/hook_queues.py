@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from firewalld_py.service.hook_base import HookNotPermittedError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -34,13 +36,17 @@ class QueueState:
 def read_queues(network: Path = NETWORK) -> list[QueueState]:
     """Return every bound queue of this network namespace, ordered by number.
 
-    Raises PermissionError for whoever is not root: the kernel lets nobody else look.
+    Raises HookNotPermittedError for whoever is not root: the kernel lets nobody else look.
     """
     try:
         text = (network / "netfilter" / "nfnetlink_queue").read_text()
     except FileNotFoundError:
         # Without the module nfnetlink_queue nobody can have bound a queue.
         return []
+    except PermissionError as error:
+        raise HookNotPermittedError(
+            f"not permitted: only root and its group may read {error.filename}"
+        ) from None
     return parse_queues(text)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from firewalld_py.cli import hook
+from firewalld_py.service.hook import choose_backend
 from tests.lab.servers import udp_listener
 from tests.lab.traffic import udp_socket
 from tests.lab.world import SERVER4, World
@@ -18,7 +21,6 @@ from tests.live.hook_judge import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.needs("root", "netns", "nfqueue")
 
@@ -145,6 +147,44 @@ def test_a_back_end_that_the_kernel_refuses_is_a_failure_in_words(
     monkeypatch.setattr("firewalld_py.service.hook_base._SYSTEM_PATH", "/nowhere")
     assert _command(world, config, "install", "--force") == hook.EXIT_FAILURE
     assert "iptables is not installed" in capsys.readouterr().err
+
+
+# Become nobody with CAP_NET_ADMIN (12) and CAP_NET_RAW (13), as the unit's user has them; done
+# within the process because that user may not be able to read this Python.
+AS_NOBODY: Final = """
+import ctypes, os
+from firewalld_py.service.hook import HookSpec, install_hook
+libc = ctypes.CDLL(None)
+libc.prctl(8, 1, 0, 0, 0)  # PR_SET_KEEPCAPS
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+both = 1 << 12 | 1 << 13
+header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+assert libc.capset(header, (ctypes.c_uint32 * 6)(both, both, both, 0, 0, 0)) == 0
+for capability in 12, 13:
+    assert libc.prctl(47, 2, capability, 0, 0) == 0  # PR_CAP_AMBIENT_RAISE
+backend, notes = install_hook("auto", HookSpec(21))
+print(backend.name, notes, backend.installed(), backend.remove(), backend.installed())
+"""
+
+
+def test_a_daemon_that_is_not_root_installs_and_removes_with_two_capabilities(world: World) -> None:
+    with world.gateway.entered():
+        wanted = choose_backend("auto").name
+        done = subprocess.run(
+            [sys.executable, "-c", AS_NOBODY],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+            # The lock of legacy iptables belongs to root unless the unit provides for it.
+            env={**os.environ, "XTABLES_LOCKFILE": os.devnull},
+        )
+        legacy_tables = Path("/proc/thread-self/net/ip_tables_names")
+        looked_at = legacy_tables.read_text() if legacy_tables.exists() else ""
+    assert (done.stdout, done.stderr) == (f"{wanted} [] True True False\n", "")
+    assert wanted == "iptables-legacy" or not looked_at
 
 
 @pytest.mark.needs("setpriv")

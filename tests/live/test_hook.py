@@ -468,6 +468,15 @@ def test_a_hook_left_in_another_back_end_goes_when_the_new_one_stands(
         assert notes == moved
 
 
+@pytest.mark.needs("iptables-legacy")
+def test_a_hook_in_other_tables_moves_to_the_better_ones(world: World) -> None:
+    with world.gateway.entered():
+        BACKENDS["legacy-filter"].install(HookSpec(QUEUE))
+        BACKENDS["iptables-legacy"].install(HookSpec(QUEUE))
+        assert {rule.table for rule in show_everywhere()} == {"security"}
+        assert "FIREWALLD-PY" not in run_command(["iptables-legacy-save", "-t", "filter"])
+
+
 def test_nft_is_chosen_exactly_where_the_kernel_takes_its_queue_statement(world: World) -> None:
     with world.gateway.entered():
         chosen = choose_backend("auto")

@@ -152,7 +152,7 @@ def test_rules_of_others_are_seen_where_they_share_a_chain_with_the_hook() -> No
 
 
 def test_the_probe_is_a_chain_of_its_own_to_which_nothing_leads() -> None:
-    assert probe_script("mangle", ("output",), HookSpec(3)) == PROBE
+    assert probe_script("mangle", HookSpec(3, chains=("output",))) == PROBE
 
 
 def test_counters_queues_and_bypass_are_read_back() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from typing import TYPE_CHECKING
 
+import pytest
+
+from firewalld_py.service.hook_base import HookNotPermittedError
 from firewalld_py.service.hook_queues import (
     QueueState,
     listener,
@@ -33,6 +37,17 @@ def test_every_column_finds_its_place_and_queues_come_in_order() -> None:
 
 def test_a_kernel_without_queues_has_none_bound(tmp_path: Path) -> None:
     assert read_queues(tmp_path) == []
+
+
+def test_a_table_that_only_root_may_read_is_a_refusal_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *_arguments: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.read_text", refuse)
+    with pytest.raises(HookNotPermittedError, match="only root and its group may read"):
+        read_queues(tmp_path)
 
 
 def test_unbound_are_the_wanted_numbers_that_nobody_took() -> None:
