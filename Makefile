@@ -6,6 +6,11 @@ export PYTHON
 # Arguments for the program behind a target: make test ARGS='-k udp'
 ARGS ?=
 
+# Where `make install` puts things; DESTDIR stages them below another directory.
+PREFIX ?= /usr
+SYSCONFDIR ?= /etc
+export DESTDIR PREFIX SYSCONFDIR
+
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
@@ -42,6 +47,13 @@ setup-core: ## (internal) .venv with the compiled core
 
 setup-lab: ## (internal) setup-core and the programs that the live tests use
 	@tools/setup lab
+
+install: ## the daemon on this gateway: package, command, configuration, systemd unit (DESTDIR, PREFIX)
+	@tools/setup system
+	@tools/install install
+
+uninstall: ## what install put in place, but not the configuration
+	@tools/install uninstall
 
 clean: ## remove all that make has made here
 	rm -rf .venv .stamps build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
