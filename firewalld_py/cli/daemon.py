@@ -103,8 +103,8 @@ def status_lines(status: dict[str, Any]) -> list[str]:
     ]
     for worker in status["workers"]:
         lines.append(
-            f"queue {worker['queue']:<6} worker {worker['pid']}: {worker.get('packets', 0)} packets, "
-            f"{worker.get('accepted', 0)} accepted, {worker.get('dropped', 0)} dropped"
+            f"queue {worker['queue']:<6} worker {worker['pid']}: "
+            f"{worker.get('packets', 0)} packets, {worker.get('accepted', 0)} accepted, {worker.get('dropped', 0)} dropped"
         )
         lines += [
             f"             {name}: {count}"

@@ -2,8 +2,8 @@
 
 NetfilterQueue binds the queue and takes messages apart. On a duplicate of its descriptor this
 module sets flags and copy range, sends batch verdicts, sizes the receive buffer, counts overruns
-and late verdicts, and reads, so that a message is never cut and the moment is seen at which the socket
-runs dry. Layouts: include/uapi/linux/netfilter/nfnetlink_queue.h, nfnetlink.h, netlink.h.
+and late verdicts, and reads, so that a message is never cut and the moment is seen at which the
+socket runs dry. Layouts: include/uapi/linux/netfilter/nfnetlink_queue.h, nfnetlink.h, netlink.h.
 """
 
 from __future__ import annotations

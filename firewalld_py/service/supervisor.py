@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
-
-from systemd import daemon as service_manager
 
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config
@@ -28,6 +26,7 @@ from firewalld_py.service.hook_queues import listener, read_queues
 from firewalld_py.service.journal import Log
 from firewalld_py.service.links import LinkWatch
 from firewalld_py.service.messages import FaultEvent, LogEvent, Message, RejectEvent, Stats
+from firewalld_py.service.readiness import notify, notify_reloading, wants_pings
 from firewalld_py.service.reject import Rejecter
 from firewalld_py.service.worker_process import WorkerFailedError, WorkerProcess
 
@@ -36,8 +35,8 @@ RELOAD_TIMEOUT_S: Final = 60.0
 STATUS_TIMEOUT_S: Final = 2.0
 SILENCE_S: Final = 5.0  # a worker that says nothing for so long is stuck: it reports every second
 CHECK_S: Final = 1.0
-SHORT_LIFE_S: Final = 2.0  # a worker that ended sooner is started again after a pause
-PAUSES_S: Final = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
+SHORT_LIFE_S: Final = 2.0  # workers that end sooner, one after the other, are given pauses
+PAUSES_S: Final = (0.0, 0.0, 0.0, 0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 MAX_WAITING_REJECTS: Final = 256
 
 
@@ -109,10 +108,10 @@ class Supervisor:
             f"(table {backend.table}), {self._rules} rules, fail: {self._config.fail}",
             event="started",
         )
-        service_manager.notify(f"READY=1\nSTATUS={self._summary()}")
+        notify("READY=1", f"STATUS={self._summary()}")
 
     async def _stop(self) -> None:
-        service_manager.notify("STOPPING=1")
+        notify("STOPPING=1")
         self._stopping.set()
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._links.fileno())
@@ -150,14 +149,14 @@ class Supervisor:
         self._generation += 1
 
     async def _reload_by_signal(self) -> None:
+        """As by the control socket; the log has the errors."""
         await self._reload()
 
     async def _reload(self) -> str | None:
         """Put the rules file in force; None, or the errors for which the old rules stay."""
         async with self._reloading:
-            usec = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-            service_manager.notify(f"RELOADING=1\nMONOTONIC_USEC={usec}")
-            before = (self._plan, self._rules, self._generation)
+            notify_reloading()
+            before = (self._plan, self._rules)
             try:
                 plan = await asyncio.to_thread(self._read_policy)
                 self._take_plan(plan)
@@ -169,11 +168,11 @@ class Supervisor:
             except PolicyErrors as errors:
                 self._last_reload_error = str(errors)
             except (WorkerFailedError, TimeoutError) as error:
-                self._plan, self._rules, generation = before
-                self._generation = max(self._generation, generation)
+                # The generation's number is spent: a worker may have seen part of it.
+                self._plan, self._rules = before
                 self._last_reload_error = str(error) or "the worker did not answer in time"
             self._say_reloaded()
-            service_manager.notify(f"READY=1\nSTATUS={self._summary()}")
+            notify("READY=1", f"STATUS={self._summary()}")
             return self._last_reload_error
 
     def _say_reloaded(self) -> None:
@@ -272,7 +271,6 @@ class Supervisor:
 
     async def _check_health(self) -> None:
         """Kill a stuck worker, and tell the service manager only when all is well."""
-        pings = "WATCHDOG_USEC" in os.environ
         while True:
             await asyncio.sleep(CHECK_S)
             worker = self._worker
@@ -281,8 +279,8 @@ class Supervisor:
             if silence_s > SILENCE_S:
                 self._log.error(f"worker {worker.pid} is stuck for {silence_s:.0f} s; killing it")
                 worker.kill()
-            elif pings and worker.bound.done():
-                service_manager.notify("WATCHDOG=1")
+            elif wants_pings() and worker.bound.done():
+                notify("WATCHDOG=1")
 
     def _links_changed(self) -> None:
         if self._links.refresh() and self._worker is not None:
@@ -348,7 +346,14 @@ class Supervisor:
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A task of ours that fails is a defect: it must be seen, and must not stop the others."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            lines = "".join(traceback.format_exception(fault))
+            self._log.error(f"internal error in the supervisor\n{lines}", event="internal_error")
 
 
 def _worker_status(worker: WorkerProcess, stats: Stats | None) -> Answer:
