@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +18,7 @@ import yaml
 
 from tests.lab.log import EVENT_TIMEOUT_S, Log
 from tests.lab.netns import LabError, Namespace
+from tests.lab.service_manager import ServiceManager
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +53,7 @@ class Daemon:
         self.write_config(config or {})
         self.log = Log()
         self._watch = watch
+        self.service_manager: ServiceManager | None = None
         self._process: subprocess.Popen[str] | None = None
 
     # -- files ---------------------------------------------------------------------------------
@@ -75,14 +75,15 @@ class Daemon:
 
     def start(self) -> None:
         """Start the daemon and return when it says READY=1; LabError with its words if it ends."""
-        path = self.directory / "notify.sock"
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-            path.unlink(missing_ok=True)
-            notify.bind(str(path))
-            self._process = self.spawn("run", NOTIFY_SOCKET=str(path))
-            assert self._process.stdout is not None
-            self.log.follow(self._process.stdout, self._watch)
-            self._await_ready(notify)
+        if self.service_manager is not None:
+            self.service_manager.close()
+        self.service_manager = ServiceManager(self.directory / "notify.sock")
+        self._process = self.spawn("run", NOTIFY_SOCKET=str(self.service_manager.path))
+        assert self._process.stdout is not None
+        self.log.follow(self._process.stdout, self._watch)
+        if not self.service_manager.await_ready(self._process.pid, START_TIMEOUT_S):
+            self.kill()
+            raise LabError("the daemon did not become ready:\n" + "\n".join(self.log.lines()))
 
     def spawn(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start `firewalld-py --config ... ARGUMENTS` on the gateway, its words on one pipe."""
@@ -100,25 +101,6 @@ class Daemon:
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         module = [sys.executable, "-m", "firewalld_py.cli.main"]
         return [*module, "--config", str(self.config_path), *arguments]
-
-    def _await_ready(self, notify: socket.socket) -> None:
-        ended = os.pidfd_open(self.process.pid)
-        end = time.monotonic() + START_TIMEOUT_S
-        try:
-            poll = select.poll()
-            poll.register(notify, select.POLLIN)
-            poll.register(ended, select.POLLIN)
-            while (left := end - time.monotonic()) > 0:
-                ready = {descriptor for descriptor, _ in poll.poll(left * 1000)}
-                if notify.fileno() in ready:
-                    if "READY=1" in notify.recv(4096).decode().split("\n"):
-                        return
-                elif ended in ready:
-                    break
-        finally:
-            os.close(ended)
-        self.kill()
-        raise LabError("the daemon did not become ready:\n" + "\n".join(self.log.lines()))
 
     @property
     def process(self) -> subprocess.Popen[str]:
@@ -153,6 +135,8 @@ class Daemon:
                     self.stop()
                 self.command("hook", "remove")
         finally:
+            if self.service_manager is not None:
+                self.service_manager.close()
             self._directory.cleanup()
 
     def discard(self) -> None:

@@ -96,11 +96,15 @@ class Log:
     def _read(self, stream: IO[str]) -> None:
         for text in stream:
             line = text.rstrip("\n")
-            with self._grown:
-                self._lines.append(line)
-                self._grown.notify_all()
+            self.add(line)
             if self._watch is not None:
                 self._watch(line)
+
+    def add(self, line: str) -> None:
+        """Append a line and wake who waits for it."""
+        with self._grown:
+            self._lines.append(line)
+            self._grown.notify_all()
 
     def finish(self, timeout: float) -> None:
         """Wait for the end of the stream and close it.

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.lab.daemon import Daemon
 from tests.lab.servers import MEGABYTE, Download, http_server, tcp_listener
 from tests.lab.traffic import tcp_connect
 from tests.lab.world import SERVER4, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from tests.lab.daemon import Daemon
 
 pytestmark = pytest.mark.needs("root", "netns", "nfqueue")
 
@@ -70,6 +69,29 @@ def test_sighup_in_a_download_changes_new_connections_and_breaks_nothing(
     assert tcp_connect(world.client, SERVER4, 81) == "connected"
     assert download.finish()
     assert with_rules.status()["generation"] > generation
+
+
+def test_the_service_manager_is_told_of_a_reload_and_how_it_ended(with_rules: Daemon) -> None:
+    manager = with_rules.service_manager
+    assert manager is not None
+    for rules, status in ((RULES, "in force"), (BROKEN, "failed")):
+        mark = manager.told.mark()
+        with_rules.write_rules(rules)
+        with_rules.hangup()
+        manager.told.wait_line(lambda line: line == "READY=1", mark)
+        told = manager.told.lines(mark)
+        assert told.index("RELOADING=1") < told.index("READY=1")
+        assert any(line.startswith("MONOTONIC_USEC=") for line in told)
+        last_status = [line for line in told if line.startswith("STATUS=")][-1]
+        assert status in last_status
+
+
+def test_a_reload_works_when_the_service_manager_is_gone() -> None:
+    with World() as other, Daemon(other.gateway, RULES) as daemon:
+        assert daemon.service_manager is not None
+        daemon.service_manager.close()
+        assert "rules reloaded" in daemon.hangup()
+        assert daemon.stop() == 0
 
 
 def test_a_sighup_with_a_broken_file_changes_nothing_and_says_so(

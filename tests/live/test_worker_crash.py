@@ -6,18 +6,16 @@ import os
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 
 from tests.lab.capture import Fence, to_port
+from tests.lab.daemon import Daemon
 from tests.lab.netns import LabError
 from tests.lab.servers import http_server, udp_server
 from tests.lab.traffic import tcp_connect, udp_ask, udp_socket
 from tests.lab.world import SERVER4, World
-
-if TYPE_CHECKING:
-    from tests.lab.daemon import Daemon
 
 pytestmark = pytest.mark.needs("root", "netns", "nfqueue")
 
@@ -95,3 +93,18 @@ def test_a_killed_worker_is_replaced_within_a_second_and_nothing_passes_unjudged
         assert tcp_connect(world.client, SERVER4, 80) == "connected"
     assert daemon.worker_pid() != killed
     daemon.log.wait_line(lambda line: str(killed) in line, mark)
+
+
+def test_under_fail_open_packets_pass_while_no_worker_is_there() -> None:
+    with (
+        World() as other,
+        Daemon(other.gateway, RULES, {"fail": "open"}) as daemon,
+        udp_server(other.server, SERVER4, 7001),
+        Fence(other) as fence,
+    ):
+        stream = Stream(other)
+        os.kill(daemon.worker_pid(), signal.SIGKILL)
+        daemon.log.wait_line(lambda line: line.endswith("judges"))
+        stream.end()
+        passed = [packet for packet in fence.arrived() if to_port(FORBIDDEN_PORT)(packet)]
+        assert 0 < len(passed) < stream.sent
