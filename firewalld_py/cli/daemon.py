@@ -92,31 +92,28 @@ def run_status(arguments: argparse.Namespace) -> int:
 
 def status_lines(status: dict[str, Any]) -> list[str]:
     """The status for reading."""
+    rules = f"generation {status['generation']}, {status['rules']} rules"
     lines = [
-        (
-            f"rules        generation {status['generation']}, {status['rules']} rules from "
-            f"{status['rules_file']}"
-        ),
+        f"rules        {rules} from {status['rules_file']}",
         f"hook         {status['hook']}, fail: {status['fail']}",
         f"up           {status['uptime_s']:.0f} s, worker restarts: {status['restarts']}",
         f"connections  {status['connections']}",
     ]
     for worker in status["workers"]:
-        lines.append(
-            f"queue {worker['queue']:<6} worker {worker['pid']}: "
-            f"{worker.get('packets', 0)} packets, {worker.get('accepted', 0)} accepted, {worker.get('dropped', 0)} dropped"
-        )
-        lines += [
-            f"             {name}: {count}"
-            for name, count in sorted(worker.get("counters", {}).items())
-            if count
-        ]
+        lines += _worker_lines(worker)
     if status["last_reload_error"]:
-        lines += [
-            "",
-            "the last reload failed, older rules are in force:",
-            status["last_reload_error"],
-        ]
+        lines += ["", "the last reload failed, older rules are in force:"]
+        lines.append(status["last_reload_error"])
+    return lines
+
+
+def _worker_lines(worker: dict[str, Any]) -> list[str]:
+    packets, accepted, dropped = (worker.get(key, 0) for key in ("packets", "accepted", "dropped"))
+    head = f"queue {worker['queue']:<6} worker {worker['pid']}: "
+    lines = [f"{head}{packets} packets, {accepted} accepted, {dropped} dropped"]
+    for name, count in sorted(worker.get("counters", {}).items()):
+        if count:
+            lines.append(f"             {name}: {count}")
     return lines
 
 

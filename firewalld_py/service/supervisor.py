@@ -227,7 +227,9 @@ class Supervisor:
             self._log.notice(f"worker {worker.pid} judges", event="started")
 
     async def _replace_worker(self) -> WorkerProcess:
-        for attempt in range(1 << 30):
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 async with self._reloading:
                     worker = await asyncio.wait_for(self._start_worker(), START_TIMEOUT_S)
@@ -236,8 +238,7 @@ class Supervisor:
                     return worker
             except (WorkerFailedError, TimeoutError) as error:
                 self._log.error(f"no new worker: {str(error) or 'it did not bind in time'}")
-            await asyncio.sleep(PAUSES_S[min(attempt + 1, len(PAUSES_S) - 1)])
-        raise AssertionError("unreachable")
+            await asyncio.sleep(PAUSES_S[min(attempt, len(PAUSES_S) - 1)])
 
     def _take_event(self, message: Message) -> None:
         if isinstance(message, LogEvent):
