@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 RULES: Final = CHECKOUT / "config" / "rules.yaml"
 TITLES: Final = ("what was sent", "state", "rule", "verdict", "what arrived", "")
 DOWNLOAD: Final = 100 * MEGABYTE
+QUIET_S: Final = 0.1
 # Nothing that the demo shows may fall to the limit of log lines.
 CONFIG: Final = {"log": {"rate": "1000/second", "burst": 1000}}
 
@@ -82,6 +83,8 @@ class Demo:
             arrived = step.send(self._world)
         except (LabError, OSError) as error:
             arrived = f"{type(error).__name__}: {error}"
+        # What is still on its way shall be shown under this heading, not the next.
+        self._daemon.log.wait_quiet(QUIET_S)
         for at, expected in enumerate(step.packets):
             yield self._row(mark, expected, arrived if at == 0 else "", arrived == step.arrives)
 
@@ -106,7 +109,7 @@ class Demo:
         seconds = time.monotonic() - started
         arrived = "100 MB, SHA-256 right" if intact else "something else"
         self._screen.say(f"  {arrived}, {DOWNLOAD * 8 / seconds / 1e9:.1f} Gbit/s")
-        return Row(("100 MB over TCP", "", "", "", arrived), intact and reloaded)
+        return Row(("100 MB over TCP", "", "(reloaded midway)", "", arrived), intact and reloaded)
 
     def _reload(self) -> bool:
         return "rules reloaded" in self._daemon.hangup()

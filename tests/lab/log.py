@@ -144,6 +144,13 @@ class Log:
                     text = "\n".join(self._lines[after:][-40:])
                     raise LabError(f"the awaited log line did not come in {timeout} s:\n{text}")
 
+    def wait_quiet(self, quiet: float, timeout: float = EVENT_TIMEOUT_S) -> None:
+        """Wait until no line came for `quiet` seconds, at most `timeout`."""
+        end = time.monotonic() + timeout
+        with self._grown:
+            while time.monotonic() < end and self._grown.wait(quiet):
+                pass
+
     def verdicts(self, after: int = 0, /, **like: str) -> list[Verdict]:
         """Return the verdicts after position `after`, those `like` the given ones only."""
         parsed = (parse_verdict(line) for line in self.lines(after))

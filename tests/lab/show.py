@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 _CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _VERDICT_COLOURS: Final = {"accept": "green", "drop": "red", "reject": "yellow"}
-# Of the kernel's LOG words these tell a spectator nothing; INTERACTIVE and the journal keep them.
-_NOISE: Final = re.compile(r"(MAC|TOS|PREC|ID|WINDOW|RES|URGP|TC|HOPLIMIT|FLOWLBL|MARK)=\S* ?|DF ")
+# Of the kernel's LOG words these tell a spectator nothing, nor does the date.
+_NOISE: Final = re.compile(
+    r"^\d{4}-\d\d-\d\d |(MAC|TOS|PREC|ID|WINDOW|RES|URGP|TC|HOPLIMIT|FLOWLBL|MARK)=\S* ?|DF "
+)
 
 
 class Screen:
@@ -45,7 +47,7 @@ class Screen:
     def log_line(self, line: str) -> None:
         """Print one line of the daemon's log, its verdict in colour."""
         verdict = re.search(r"\[(accept|drop|reject) ", line)
-        shown = _NOISE.sub("", line) if verdict else line
+        shown = _NOISE.sub("", line)
         styles = (_VERDICT_COLOURS[verdict[1]],) if verdict else ("cyan",)
         self.say(f"{self.paint('  log |', 'dim')} {self.paint(shown, *styles)}")
 

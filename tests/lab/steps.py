@@ -51,7 +51,8 @@ def _page(address: str) -> Callable[[World], str]:
 
 def _telnet(world: World) -> str:
     # A telnet server listens: let through, the connection would come about.
-    return tcp_connect(world.client, SERVER4, 23)
+    outcome = tcp_connect(world.client, SERVER4, 23)
+    return "a reset: refused" if outcome == "refused" else outcome
 
 
 def _dns(world: World) -> str:
@@ -120,7 +121,7 @@ STEPS: Final = (
     Step(
         "The client tries telnet, which is refused with a reset",
         _telnet,
-        "refused",
+        "a reset: refused",
         (Expected("TCP SYN to port 23", "NEW", "reject", {"SRC": CLIENT4, "DPT": "23"}),),
     ),
     Step(

@@ -13,7 +13,7 @@ import pytest
 from tests.lab.capture import Fence, to_port
 from tests.lab.daemon import Daemon
 from tests.lab.netns import LabError
-from tests.lab.servers import http_server, udp_server
+from tests.lab.servers import http_server, udp_listener, udp_server
 from tests.lab.traffic import tcp_connect, udp_ask, udp_socket
 from tests.lab.world import SERVER4, World
 
@@ -99,7 +99,7 @@ def test_under_fail_open_packets_pass_while_no_worker_is_there() -> None:
     with (
         World() as other,
         Daemon(other.gateway, RULES, {"fail": "open"}) as daemon,
-        udp_server(other.server, SERVER4, 7001),
+        udp_listener(other.server, SERVER4, FORBIDDEN_PORT),
         Fence(other) as fence,
     ):
         stream = Stream(other)
