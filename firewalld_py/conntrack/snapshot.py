@@ -1,0 +1,93 @@
+"""Connections as plain data and back: the seam for carrying a table over to another process.
+
+A row is a mapping of numbers and text, fit for JSON. Times are relative (seconds left, age): the
+clock of the reader may be another one. Expectations and masters are not carried: a connection
+that was expected stays RELATED by its status bit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from firewalld_py.conntrack.connection import CONFIRMED, Connection
+from firewalld_py.conntrack.table import Table
+from firewalld_py.conntrack.tcp_window import TcpConnection, TcpPeer
+from firewalld_py.packet.protocols import IPPROTO_TCP
+
+Row = dict[str, Any]
+
+_COMMON: Final = (
+    "status",
+    "mark",
+    "helper",
+    "original_packets",
+    "original_octets",
+    "reply_packets",
+    "reply_octets",
+)
+_TCP: Final = (
+    "state",
+    "last_direction",
+    "last_class",
+    "last_seq",
+    "last_ack",
+    "last_end",
+    "last_window",
+    "last_flags",
+    "last_scale",
+    "retransmissions",
+)
+_PEER: Final = ("end", "maxend", "maxwin", "maxack", "scale", "flags")
+
+
+class SnapshotError(ValueError):
+    """A row that `dump_connection` does not make."""
+
+
+def dump_connection(connection: Connection, now: float) -> Row:
+    """One connection as a row."""
+    row: Row = {name: getattr(connection, name) for name in _COMMON}
+    row["protocol"] = connection.protocol
+    row["original"] = connection.original_key.hex()
+    row["reply"] = connection.reply_key.hex()
+    row["left_s"] = connection.deadline - now
+    row["age_s"] = now - connection.started
+    if isinstance(connection, TcpConnection):
+        row["tcp"] = {name: getattr(connection, name) for name in _TCP}
+        row["peers"] = [{name: getattr(peer, name) for name in _PEER} for peer in connection.peers]
+    return row
+
+
+def load_connection(row: Row, now: float) -> Connection:
+    """The connection in a row, not yet in a table. Raises SnapshotError."""
+    try:
+        keys = bytes.fromhex(row["original"]), bytes.fromhex(row["reply"])
+        kind = TcpConnection if row["protocol"] == IPPROTO_TCP else Connection
+        connection = kind(row["protocol"], keys[0], keys[1], now - float(row["age_s"]))
+        for name in _COMMON:
+            setattr(connection, name, row[name])
+        connection.deadline = now + float(row["left_s"])
+        connection.status &= ~CONFIRMED
+        if isinstance(connection, TcpConnection):
+            for name in _TCP:
+                setattr(connection, name, row["tcp"][name])
+            for peer, values in zip(connection.peers, row["peers"], strict=True):
+                _load_peer(peer, values)
+    except (KeyError, TypeError, ValueError) as fault:
+        raise SnapshotError(f"not a connection: {fault!r}") from fault
+    return connection
+
+
+def restore(table: Table, rows: list[Row], now: float) -> int:
+    """Enter the connections that still live; returns how many found room."""
+    entered = 0
+    for row in rows:
+        connection = load_connection(row, now)
+        if connection.deadline > now and table.insert(connection, now):
+            entered += 1
+    return entered
+
+
+def _load_peer(peer: TcpPeer, values: Row) -> None:
+    for name in _PEER:
+        setattr(peer, name, values[name])
