@@ -118,10 +118,11 @@ def _read_file(path: str, problems: Problems) -> bytes | None:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         problems.add(0, 0, f"cannot be read: {reason}")
         return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        problems.add(0, 0, "cannot be read: it is not a regular file")
+        return None
     with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            problems.add(0, 0, "cannot be read: it is not a regular file")
-            return None
         try:
             data = stream.read(MAX_OCTETS + 1)
         except OSError as error:
@@ -220,7 +221,8 @@ class _Composer:
 
     def take(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.AliasEvent):
-            self.place(self.alias(str(event.anchor), *_start(event)))
+            line, column = _start(event)
+            self.place(self.alias(str(event.anchor), line, column), line, column)
         elif isinstance(event, yaml.NodeEvent):
             self.node(event, *_start(event))
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -254,15 +256,15 @@ class _Composer:
             node = Mapping(line, column)
         if event.anchor is not None:
             self.anchors[event.anchor] = node
-        self.place(node)
+        self.place(node, line, column)
 
-    def place(self, node: Node) -> None:
+    def place(self, node: Node, line: int, column: int) -> None:
         """Put a node where it belongs; a collection that begins becomes the innermost open one."""
         self.nodes += node.size
         if self.nodes > MAX_NODES:
-            self.abandon(node.line, node.column, f"more than {MAX_NODES} values in one file")
+            self.abandon(line, column, f"more than {MAX_NODES} values in one file")
         if len(self.open) + node.height >= MAX_DEPTH:
-            self.abandon(node.line, node.column, f"nested deeper than {MAX_DEPTH} levels")
+            self.abandon(line, column, f"nested deeper than {MAX_DEPTH} levels")
         if not self.open:
             self.root = node
         else:

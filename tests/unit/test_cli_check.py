@@ -1,0 +1,102 @@
+"""`firewalld-py check`: what it prints and how it exits."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from firewalld_py.cli import check
+from firewalld_py.policy.config import DEFAULT_CONFIG
+
+GOOD_RULES = "version: 1\nfilter: {input: {rules: [{action: drop}]}}\n"
+BAD_RULES = "version: 1\nfilter: {input: {rules: [{action: dorp}]}}\n"
+
+
+def run(*arguments: str, config: str) -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--config", default=DEFAULT_CONFIG)
+    check.add_arguments(parser.add_subparsers(dest="verb"))
+    return check.run(parser.parse_args(["--config", config, "check", *arguments]))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text("rules: r.yaml\n")
+    (tmp_path / "r.yaml").write_text(GOOD_RULES)
+    return path
+
+
+def test_one_line_per_file_when_all_is_well(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(config=str(config)) == 0
+    out, err = capsys.readouterr()
+    rules = config.parent / "r.yaml"
+    assert out.splitlines() == [f"{config}: ok", f"{rules}: 1 rule, 1 chain, ok"]
+    assert err == ""
+
+
+def test_the_problems_of_both_files_go_to_stderr(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text("rules: r.yaml\nfail: maybe\n")
+    (config.parent / "r.yaml").write_text(BAD_RULES)
+    assert run(config=str(config)) == 5
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert lines[0].startswith(f"{config}:2:7: fail: expected one of closed, open")
+    assert lines[3].startswith(f"{config.parent / 'r.yaml'}:2:35: filter/input/1: expected accept")
+    assert lines[3].endswith("did you mean 'drop'?")
+    assert lines[-1] == "2 problems"
+
+
+def test_other_rules_than_the_configured_ones(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(BAD_RULES)
+    assert run("--rules", str(other), config=str(config)) == 5
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [f"{config}: ok"]
+    assert f"{other}:2:35" in err
+
+
+def test_rules_can_be_checked_where_no_configuration_is_installed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = str(tmp_path / "absent.yaml")
+    rules = tmp_path / "r.yaml"
+    rules.write_text(GOOD_RULES)
+    assert run("--rules", str(rules), config=absent) == 5  # named, so it has to be there
+    assert f"{absent}: cannot be read: No such file or directory" in capsys.readouterr().err
+    monkeypatch.setattr(check, "DEFAULT_CONFIG", absent)
+    assert run("--rules", str(rules), config=absent) == 0
+    assert capsys.readouterr().out == f"{rules}: 1 rule, 1 chain, ok\n"
+
+
+def test_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules = config.parent / "r.yaml"
+    assert run("--json", config=str(config)) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "ok": True,
+        "files": [
+            {"file": str(config), "ok": True},
+            {"file": str(rules), "ok": True, "rules": 1, "chains": 1},
+        ],
+        "problems": [],
+    }
+    rules.write_text(BAD_RULES)
+    assert run("--json", config=str(config)) == 5
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["ok"] is False
+    assert shown["files"][1] == {"file": str(rules), "ok": False}
+    (problem,) = shown["problems"]
+    assert (problem["file"], problem["line"], problem["column"]) == (str(rules), 2, 35)
+    assert problem["rule"] == "filter/input/1"
+    assert problem["suggestion"] == "drop"
+    assert problem["excerpt"] == "filter: {input: {rules: [{action: dorp}]}}"
