@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -34,6 +35,7 @@ from tests.lab.world import CLIENT4, FAR4, SERVER4, SERVER6, World, remove_lefto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from types import FrameType
 
 RULES: Final = CHECKOUT / "config" / "rules.yaml"
@@ -118,40 +120,54 @@ class Demo:
         """Leave the world standing and give a shell in the client until it is left."""
         self._daemon.write_rules(with_logging(self._shipped))
         self._reload()
-        self._screen.heading("A shell in the client. The log goes on; `exit` takes all down again")
-        for line in _suggestions(self._daemon):
+        self._screen.heading("A shell in the client; the log goes on, `exit` takes all down")
+        for line in _suggestions():
             self._screen.say(f"  {line}")
-        prompt = r"client ($SERVER behind the firewall) # "
-        environment = os.environ | {"PS1": prompt, "SERVER": SERVER4, "SERVER6": SERVER6}
+        environment = os.environ | {
+            "PATH": f"{_own_command(self._daemon)}:{os.environ['PATH']}",
+            "PS1": "client # ",
+            "SERVER": SERVER4,
+            "RULES": str(self._daemon.rules_path),
+        }
         # Ctrl-C in the shell is the shell's affair.
         before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
         try:
             with self._world.client.entered():
-                shell = subprocess.Popen(
-                    ["bash", "--norc", "--noprofile", "-i"], env=environment, cwd=CHECKOUT
-                )
+                shell = subprocess.Popen(["bash", "--norc", "--noprofile", "-i"], env=environment)
             shell.wait()
         finally:
             signal.signal(signal.SIGINT, before)
 
 
-def _suggestions(daemon: Daemon) -> list[str]:
+def _own_command(daemon: Daemon) -> Path:
+    """Make a `firewalld-py` that speaks to this daemon; returns the directory for PATH."""
+    directory = daemon.directory / "bin"
+    directory.mkdir()
+    command = directory / "firewalld-py"
+    arguments = shlex.join([sys.executable, "-m", "firewalld_py.cli.main"])
+    environment = f"PYTHONPATH={shlex.quote(str(CHECKOUT))}"
+    config = shlex.quote(str(daemon.config_path))
+    command.write_text(f'#!/bin/sh\n{environment} exec {arguments} --config {config} "$@"\n')
+    command.chmod(0o755)
+    return directory
+
+
+def _suggestions() -> list[str]:
     """What to try in the shell, as far as the programs for it are installed."""
-    module = f"{sys.executable} -m firewalld_py.cli.main --config {daemon.config_path}"
     tries = [
-        ("curl", f"curl http://{SERVER4}/", "allowed"),
-        ("curl", f"curl -o /dev/null http://[{SERVER6}]/bytes/100000000", "allowed, 100 MB"),
-        ("bash", f"echo > /dev/tcp/{SERVER4}/23", "telnet: refused with a reset"),
+        ("curl", f"curl http://{SERVER4}/", "a page: allowed"),
+        ("curl", f"curl -o /dev/null http://[{SERVER6}]/bytes/100000000", "100 MB over IPv6"),
+        ("bash", "echo > /dev/tcp/$SERVER/80", "the same connection without curl"),
+        ("bash", "echo > /dev/tcp/$SERVER/23", "telnet: refused with a reset"),
         ("dig", f"dig @{SERVER4} www.example.net", "DNS: untracked"),
         ("ping", f"ping -c 2 {SERVER4}", "NEW, then ESTABLISHED"),
         ("traceroute", f"traceroute -n {FAR4}", "its errors are RELATED"),
-        ("bash", f"{module} status", "what the daemon says of itself"),
-        ("bash", f"$EDITOR {daemon.rules_path}", "the rules in force;"),
-        ("bash", f"{module} reload", "puts your changes in force"),
+        ("bash", "firewalld-py status", "what the daemon says of itself"),
+        ("bash", "${EDITOR:-vi} $RULES && firewalld-py reload", "put other rules in force"),
     ]
     usable = [(command, what) for program, command, what in tries if shutil.which(program)]
-    width = min(60, max(len(command) for command, _ in usable))
-    return [f"{command.ljust(width)}  # {what}" for command, what in usable]
+    width = max(len(command) for command, _ in usable)
+    return [f"{command.ljust(width)}   # {what}" for command, what in usable]
 
 
 @contextlib.contextmanager

@@ -83,6 +83,7 @@ def test_interactive_gives_a_shell_behind_the_firewall() -> None:
             "ip -brief address show dev eth0\n"
             "exec 3<>/dev/tcp/$SERVER/80; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3\n"
             "(exec 4<>/dev/tcp/$SERVER/23) 2>&1 | tail -n 1\n"
+            "firewalld-py status\n"
             "exit\n"
         )
         output, _ = demo.communicate(commands, timeout=TIMEOUT_S)
@@ -92,4 +93,5 @@ def test_interactive_gives_a_shell_behind_the_firewall() -> None:
     assert "This page came through the firewall." in shell
     assert "Connection refused" in shell
     assert "DPT=80" in shell
+    assert "connections" in shell
     assert not left_behind(demo.pid)

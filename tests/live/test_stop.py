@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -103,3 +105,20 @@ def test_with_a_broken_file_it_does_not_start_and_hooks_nothing(fresh: World, br
         assert tcp_connect(fresh.client, SERVER4, 81) == "connected"
     finally:
         daemon.discard()
+
+
+def test_after_kill_9_of_the_whole_daemon_nothing_passes_until_it_is_started_again(
+    fresh: World,
+) -> None:
+    with Daemon(fresh.gateway, RULES, {"fail": "closed"}) as daemon:
+        worker = os.pidfd_open(daemon.worker_pid())
+        try:
+            daemon.kill()
+            # Without its supervisor the worker ends by itself: a pidfd is readable then.
+            assert select.select([worker], [], [], 5.0)[0] == [worker]
+        finally:
+            os.close(worker)
+        assert tcp_connect(fresh.client, SERVER4, 80, timeout=0.3) == "timed out"
+        daemon.start()
+        assert tcp_connect(fresh.client, SERVER4, 80) == "connected"
+        assert tcp_connect(fresh.client, SERVER4, 81, timeout=0.3) == "timed out"

@@ -108,3 +108,16 @@ def test_under_fail_open_packets_pass_while_no_worker_is_there() -> None:
         stream.end()
         passed = [packet for packet in fence.arrived() if to_port(FORBIDDEN_PORT)(packet)]
         assert 0 < len(passed) < stream.sent
+
+
+def test_a_worker_that_hangs_is_noticed_and_replaced(daemon: Daemon, world: World) -> None:
+    mark = daemon.log.mark()
+    stopped = daemon.worker_pid()
+    with udp_server(world.server, SERVER4, 7001), Fence(world) as fence:
+        os.kill(stopped, signal.SIGSTOP)
+        with udp_socket(world.client, SERVER4, FORBIDDEN_PORT) as udp:
+            udp.send(b"must never arrive")
+        daemon.log.wait_line(lambda line: f"{stopped} is stuck" in line, mark, timeout=10.0)
+        _first_answer(world)
+        assert not [packet for packet in fence.arrived() if to_port(FORBIDDEN_PORT)(packet)]
+    assert daemon.worker_pid() != stopped
