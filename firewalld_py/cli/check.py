@@ -6,8 +6,9 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from firewalld_py.cli import exits
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import DEFAULT_CONFIG, Config, read_config
 from firewalld_py.policy.load import read_rules
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     import argparse
 
     from firewalld_py.policy.errors import Problem
-
-EXIT_OK: Final = 0
-EXIT_BAD_CONFIGURATION: Final = 5
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -53,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(shown, indent=2, ensure_ascii=False))
     else:
         _print(files, problems)
-    return EXIT_BAD_CONFIGURATION if problems else EXIT_OK
+    return exits.BAD_CONFIGURATION if problems else exits.OK
 
 
 def _check_config(
