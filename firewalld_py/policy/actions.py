@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, cast
 
 from firewalld_py.conntrack.helpers import HELPERS
-from firewalld_py.policy import values
+from firewalld_py.policy import packet_values, values
 from firewalld_py.policy.errors import Fault, nearest, quoted
 from firewalld_py.policy.keys import Key, Reading, Reported, Table, items_of, one
 from firewalld_py.policy.model import Action, Log, Mark, Verdict
@@ -97,7 +97,7 @@ def _helper(text: str) -> str:
 
 
 def _mark(text: str) -> Mark:
-    return Mark(*values.mark(text))
+    return Mark(*packet_values.mark(text))
 
 
 _DETAILED: Final = Table(
@@ -112,8 +112,8 @@ _DETAILED: Final = Table(
         Key("log", read_log, "true or a mapping", "write a log line and go on"),
         Key(
             "mark",
-            one(_mark, values.MARK),
-            values.MARK,
+            one(_mark, packet_values.MARK),
+            packet_values.MARK,
             "set the packet's mark (its bits in MASK) and go on",
         ),
         Key(

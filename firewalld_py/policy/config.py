@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from firewalld_py.conntrack.timeouts import TIMEOUT_DEFAULTS
-from firewalld_py.policy.errors import Fault, PolicyErrors, Problem, Problems
+from firewalld_py.policy.errors import Fault, PolicyErrors, Problem, Problems, TooManyProblems
 from firewalld_py.policy.keys import Key, Parser, Reading, Table, each, mapping, one
 from firewalld_py.policy.nodes import Mapping as MappingNode
 from firewalld_py.policy.nodes import Node, is_null, read_tree
+from firewalld_py.policy.packet_values import MARK, mark
 from firewalld_py.policy.values import (
     DURATION,
-    MARK,
     RATE,
     duration,
-    mark,
     plain_text,
     rate,
     truth,
@@ -116,18 +116,25 @@ def read_config(path: str | os.PathLike[str]) -> tuple[Config, list[Problem]]:
     """The configuration at `path`, with defaults where it is wrong, and all its problems."""
     name = os.fspath(path)
     problems = Problems(name)
-    tree = read_tree(name, problems)
     values: dict[str, object] = {}
-    if tree is not None and not is_null(tree):
-        try:
-            values = CONFIG.read(tree, Reading(problems))
-        except Fault as fault:
-            problems.add(tree.line, tree.column, fault.message)
-        _check_checksum(values, tree, problems)
+    with suppress(TooManyProblems):
+        tree = read_tree(name, problems)
+        if tree is not None and not is_null(tree):
+            values = _values(tree, problems)
     rules = values.get("rules", DEFAULT_RULES)
     assert isinstance(rules, str)
     values["rules"] = os.path.join(os.path.dirname(name), rules)  # noqa: PTH118, PTH120
     return _made(Config, values), problems.ordered()
+
+
+def _values(tree: Node, problems: Problems) -> dict[str, object]:
+    try:
+        values = CONFIG.read(tree, Reading(problems))
+    except Fault as fault:
+        problems.add(tree.line, tree.column, fault.message)
+        return {}
+    _check_checksum(values, tree, problems)
+    return values
 
 
 def _check_checksum(values: Mapping[str, object], tree: Node, problems: Problems) -> None:

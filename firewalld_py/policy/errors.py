@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
-MAX_PROBLEMS: Final = 1000  # of one file; what is beyond is counted only
+MAX_PROBLEMS: Final = 500  # of one file; then reading stops
+MAX_CANDIDATES: Final = 500  # words that are compared to find the one that was meant
 MAX_EXCERPT: Final = 100  # characters of the offending line that are shown
 MAX_QUOTED: Final = 60  # characters of a found value that are repeated in a message
 
@@ -65,47 +67,45 @@ class Fault(Exception):  # noqa: N818  (caught where the place is known, then a 
         self.suggestion = suggestion
 
 
+class TooManyProblems(Exception):  # noqa: N818
+    """MAX_PROBLEMS are noted and there is one more: nobody reads on, and neither do we."""
+
+
 class Problems:
     """Collects the problems of one file while it is read; reading goes on after each of them."""
 
-    __slots__ = ("_seen", "beyond", "file", "found", "lines")
+    __slots__ = ("_seen", "file", "found", "lines", "stopped")
 
     def __init__(self, file: str, lines: Sequence[str] = ()) -> None:
         self.file = file
         self.lines = lines
         self.found: list[Problem] = []
-        self.beyond = 0
+        self.stopped = False
         self._seen: set[tuple[int, int, str]] = set()
 
     def add(
         self, line: int, column: int, message: str, *, rule: str = "", suggestion: str = ""
     ) -> None:
-        """Note a problem; the same message at the same place is noted once, for aliases' sake."""
+        """Note a problem; the same message at the same place is noted once, for aliases' sake.
+
+        Raises TooManyProblems when there are MAX_PROBLEMS already.
+        """
         key = (line, column, message)
         if key in self._seen:
             return
         if len(self.found) >= MAX_PROBLEMS:
-            self.beyond += 1
-            return
+            self.stopped = True
+            raise TooManyProblems
         self._seen.add(key)
         excerpt = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         self.found.append(Problem(self.file, line, column, message, rule, suggestion, excerpt))
 
-    def count(self) -> int:
-        """How many problems there are, those beyond the bound included."""
-        return len(self.found) + self.beyond
-
     def ordered(self) -> list[Problem]:
-        """All problems by their place; a last one tells how many more there are."""
+        """All problems by their place; a last one tells if there are more."""
         problems = sorted(self.found, key=lambda problem: (problem.line, problem.column))
-        if self.beyond:
-            problems.append(Problem(self.file, 0, 0, f"and {self.beyond} more problems"))
+        if self.stopped:
+            problems.append(Problem(self.file, 0, 0, "there are more problems than these"))
         return problems
-
-    def finish(self) -> None:
-        """Raise PolicyErrors if there was any problem."""
-        if self.found:
-            raise PolicyErrors(self.ordered())
 
 
 def quoted(text: str) -> str:
@@ -117,6 +117,6 @@ def nearest(word: str, words: Iterable[str]) -> str:
     """The one of `words` that was probably meant by `word`, or "". Letter case does not count."""
     if len(word) > MAX_QUOTED:  # the comparison is quadratic
         return ""
-    by_lower = {known.lower(): known for known in words}
+    by_lower = {known.lower(): known for known in islice(words, MAX_CANDIDATES)}
     near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[near[0]] if near else ""

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, cast
 
 from firewalld_py.policy import values
 from firewalld_py.policy.defines import Defines, read_defines
-from firewalld_py.policy.errors import Fault, PolicyErrors, Problem, Problems, quoted
+from firewalld_py.policy.errors import (
+    Fault,
+    PolicyErrors,
+    Problem,
+    Problems,
+    TooManyProblems,
+    quoted,
+)
 from firewalld_py.policy.keys import Key, Reading, Table, mapping, one
 from firewalld_py.policy.model import Chain, Policy, Rule
 from firewalld_py.policy.nodes import (
@@ -39,23 +48,24 @@ def load_rules(path: str | os.PathLike[str]) -> Policy:
 def read_rules(path: str | os.PathLike[str]) -> tuple[Policy | None, list[Problem]]:
     """The rule file at `path`, or None and all its problems."""
     name = os.fspath(path)
-    problems = Problems(name)
-    return _policy(read_tree(name, problems), problems)
+    return _read(Problems(name), lambda problems: read_tree(name, problems))
 
 
 def parse_rules(text: str, name: str) -> tuple[Policy | None, list[Problem]]:
     """The same for a text; `name` stands for the file in messages and rules."""
-    problems = Problems(name)
-    return _policy(compose(text, problems), problems)
+    return _read(Problems(name), lambda problems: compose(text, problems))
 
 
-def _policy(tree: Node | None, problems: Problems) -> tuple[Policy | None, list[Problem]]:
+def _read(
+    problems: Problems, tree_of: Callable[[Problems], Node | None]
+) -> tuple[Policy | None, list[Problem]]:
     loader = _Loader(problems.file, Reading(problems, Defines()))
-    if tree is None or is_null(tree):
-        if not problems.found:
+    with suppress(TooManyProblems):
+        tree = tree_of(problems)
+        if tree is not None and not is_null(tree):
+            loader.read(tree)
+        elif not problems.found:
             problems.add(1, 1, "the file is empty: expected a policy that begins with 'version: 1'")
-    else:
-        loader.read(tree)
     if problems.found:
         return None, problems.ordered()
     return Policy(problems.file, VERSION, tuple(loader.chains)), []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, cast
 
-from firewalld_py.policy import values
+from firewalld_py.policy import packet_values
 from firewalld_py.policy.addresses import EXPECTED as ADDRESS
 from firewalld_py.policy.addresses import AddressRange, address_range, merged
 from firewalld_py.policy.defines import ListField
@@ -53,8 +53,10 @@ def _unique(found_values: Iterable[object]) -> tuple[object, ...]:
 
 
 _ADDRESSES: Final = ListField("address", ADDRESS, address_range, _merge_addresses)
-_PORTS: Final = ListField("port", values.PORT, values.port_range, _merge_ports)
-_INTERFACES: Final = ListField("interface", values.INTERFACE, values.interface, _unique)
+_PORTS: Final = ListField("port", packet_values.PORT, packet_values.port_range, _merge_ports)
+_INTERFACES: Final = ListField(
+    "interface", packet_values.INTERFACE, packet_values.interface, _unique
+)
 
 
 def _listed(using: ListField) -> Parser:
@@ -91,7 +93,7 @@ def _plain_list(convert: Callable[[str], object], expected: str) -> Parser:
     return parse
 
 
-_STATE: Final = _plain_list(values.state, "a connection state")
+_STATE: Final = _plain_list(packet_values.state, "a connection state")
 
 
 def _state_bits(node: Node, reading: Reading) -> int:
@@ -106,7 +108,7 @@ _FLAG_NAMES: Final = "a flag's name or a list of them (syn, ack, all, none)"
 
 def _flag_names(node: Node, reading: Reading) -> int:
     bits = 0
-    for bit in each(node, reading, values.tcp_flag, _FLAG_NAMES):
+    for bit in each(node, reading, packet_values.tcp_flag, _FLAG_NAMES):
         bits |= bit
     return bits
 
@@ -141,9 +143,9 @@ def _tcp_flags(node: Node, reading: Reading) -> tuple[tuple[int, int], ...]:
             if isinstance(item, Mapping):
                 bits = cast("dict[str, int]", _FLAGS.read(item, reading))
                 if len(bits) == 2:
-                    pairs.append(values.checked_flags(bits["mask"], bits["value"]))
+                    pairs.append(packet_values.checked_flags(bits["mask"], bits["value"]))
             else:
-                pairs.append(values.tcp_flags(text_of(item, _FLAGS_FORM)))
+                pairs.append(packet_values.tcp_flags(text_of(item, _FLAGS_FORM)))
         except Fault as fault:
             reading.fault(item, fault.message, fault.suggestion)
     if len(pairs) < len(items):
@@ -152,7 +154,7 @@ def _tcp_flags(node: Node, reading: Reading) -> tuple[tuple[int, int], ...]:
 
 
 def _syn(node: Node, reading: Reading) -> object:  # noqa: ARG001
-    return (values.syn(text_of(node, "syn")),)
+    return (packet_values.syn(text_of(node, "syn")),)
 
 
 MATCHES: Final = Table(
@@ -167,43 +169,43 @@ MATCHES: Final = Table(
         ),
         Key(
             "family",
-            one(values.family, "ipv4 or ipv6"),
+            one(packet_values.family, "ipv4 or ipv6"),
             "ipv4 or ipv6",
             "the IP version",
             also=("ip_version", "nfproto"),
         ),
         Key(
             "proto",
-            _plain_list(values.protocol, values.PROTOCOL),
-            f"one or a list of: {values.PROTOCOL}",
+            _plain_list(packet_values.protocol, packet_values.PROTOCOL),
+            f"one or a list of: {packet_values.PROTOCOL}",
             "the protocol that IP carries",
             also=("protocol", "protocols", "l4proto", "p"),
         ),
         Key(
             "in",
             _listed(_INTERFACES),
-            f"one or a list of: {values.INTERFACE}",
+            f"one or a list of: {packet_values.INTERFACE}",
             "the interface the packet came by; not in output chains",
             also=("iif", "iifname", "in_interface", "input", "i"),
         ),
         Key(
             "out",
             _listed(_INTERFACES),
-            f"one or a list of: {values.INTERFACE}",
+            f"one or a list of: {packet_values.INTERFACE}",
             "the interface the packet leaves by; not in input and prerouting",
             also=("oif", "oifname", "out_interface", "output", "o"),
         ),
         Key(
             "dport",
             _listed(_PORTS),
-            f"one or a list of: {values.PORT}",
+            f"one or a list of: {packet_values.PORT}",
             "the destination port; without proto, of any protocol that has ports",
             also=("destination_port", "dst_port", "dports", "dpt", "port", "ports"),
         ),
         Key(
             "sport",
             _listed(_PORTS),
-            f"one or a list of: {values.PORT}",
+            f"one or a list of: {packet_values.PORT}",
             "the source port; without proto, of any protocol that has ports",
             also=("source_port", "src_port", "sports", "spt"),
         ),
@@ -223,14 +225,14 @@ MATCHES: Final = Table(
         ),
         Key(
             "icmp",
-            _plain_list(values.icmp_type(ICMP), "an ICMP type"),
+            _plain_list(packet_values.icmp_type(ICMP), "an ICMP type"),
             "one or a list of: a type (echo-request, 8), a type/code (3/4, redirect/host)",
             "the ICMP type; also negated it matches ICMP only",
             also=("icmp_type",),
         ),
         Key(
             "icmpv6",
-            _plain_list(values.icmp_type(ICMPV6), "an ICMPv6 type"),
+            _plain_list(packet_values.icmp_type(ICMPV6), "an ICMPv6 type"),
             "one or a list of: a type (echo-request, 128), a type/code (1/4, 1/no-route)",
             "the ICMPv6 type; also negated it matches ICMPv6 only",
             also=("icmpv6_type", "icmp6", "ipv6_icmp"),
@@ -253,8 +255,8 @@ MATCHES: Final = Table(
         ),
         Key(
             "mark",
-            _plain_list(values.mark, values.MARK),
-            f"one or a list of: {values.MARK}",
+            _plain_list(packet_values.mark, packet_values.MARK),
+            f"one or a list of: {packet_values.MARK}",
             "the packet's mark, its bits outside of the mask left out",
             also=("fwmark", "nfmark"),
         ),

@@ -8,27 +8,17 @@ that a file can grow is bounded: octets, nodes (an alias counts as all that it s
 
 from __future__ import annotations
 
-import os
-import re
-import stat
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
 
 from firewalld_py.policy.errors import Problems, quoted
+from firewalld_py.policy.source import LINE_BREAK, all_visible, read_text
 
-MAX_OCTETS: Final = 64 << 20  # of one file
 MAX_NODES: Final = 4_000_000  # of one file, aliases expanded
 MAX_DEPTH: Final = 32
 
-LINE_BREAK: Final = re.compile(r"\r\n|[\r\n]")
-# Not printable in YAML 1.2 (section 5.1), or not to be seen in an editor: line separators that YAML
-# would obey and characters that change the direction of writing could hide a rule from its reader.
-HIDDEN: Final = re.compile(
-    "[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-    "|[\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"
-)
 NULLS: Final = frozenset(("", "~", "null", "Null", "NULL"))
 
 
@@ -90,67 +80,14 @@ def read_tree(path: str, problems: Problems) -> Node | None:
 
     Whatever is wrong stands in `problems` afterwards, except that the file is empty.
     """
-    data = _read_file(path, problems)
-    if data is None:
-        return None
-    text = _decode(data, problems)
+    text = read_text(path, problems)
     return None if text is None else compose(text, problems)
 
 
 def compose(text: str, problems: Problems) -> Node | None:
     """The tree of one YAML document; None when it is empty or broken beyond reading."""
     problems.lines = LINE_BREAK.split(text)
-    hidden = HIDDEN.search(text)
-    if hidden:
-        line, column = _place(text, hidden.start())
-        problems.add(
-            line, column, f"character U+{ord(hidden[0]):04X} is invisible and must not stand here"
-        )
-        return None
-    return _Composer(problems).compose(text)
-
-
-def _read_file(path: str, problems: Problems) -> bytes | None:
-    try:
-        # O_NONBLOCK: opening a pipe nobody writes to must not hang.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        problems.add(0, 0, f"cannot be read: {reason}")
-        return None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        problems.add(0, 0, "cannot be read: it is not a regular file")
-        return None
-    with os.fdopen(descriptor, "rb") as stream:
-        try:
-            data = stream.read(MAX_OCTETS + 1)
-        except OSError as error:
-            problems.add(0, 0, f"cannot be read: {error.strerror}")
-            return None
-    if len(data) > MAX_OCTETS:
-        problems.add(0, 0, f"is larger than {MAX_OCTETS >> 20} MiB, the most that is read")
-        return None
-    return data
-
-
-def _decode(data: bytes, problems: Problems) -> str | None:
-    try:
-        return data.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        good = data[: error.start].decode("utf-8")
-        problems.lines = LINE_BREAK.split(data.decode("utf-8", "replace"))
-        line, column = _place(good, len(good))
-        problems.add(
-            line, column, f"octet 0x{data[error.start]:02x} is not UTF-8: save the file as UTF-8"
-        )
-        return None
-
-
-def _place(text: str, at: int) -> tuple[int, int]:
-    """Line and column, from 1, of the character at offset `at`."""
-    before = LINE_BREAK.split(text[:at])
-    return len(before), len(before[-1]) + 1
+    return _Composer(problems).compose(text) if all_visible(text, problems) else None
 
 
 class _Abandoned(Exception):  # noqa: N818

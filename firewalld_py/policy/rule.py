@@ -57,7 +57,7 @@ def read_rule(chain: str, place: str, node: Node, reading: Reading) -> Rule | No
     None when something is wrong with it, which is noted then.
     """
     reading.rule = _label(place, node)
-    before = reading.problems.count()
+    before = len(reading.problems.found)
     try:
         read = RULE.read(node, reading)
     except Fault as fault:
@@ -68,7 +68,7 @@ def read_rule(chain: str, place: str, node: Node, reading: Reading) -> Rule | No
     for match, message in check_matches(chain, matches):
         reading.problems.add(match.line, match.column, message, rule=reading.rule)
     action = _action(chain, read, node, matches, reading)
-    if action is None or reading.problems.count() > before:
+    if action is None or len(reading.problems.found) > before:
         return None
     name = cast("str", read.get("name", place))
     file = reading.problems.file

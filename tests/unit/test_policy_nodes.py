@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from firewalld_py.policy import nodes
+from firewalld_py.policy import nodes, source
 from firewalld_py.policy.errors import Problems
 from firewalld_py.policy.load import read_rules
 from firewalld_py.policy.nodes import Mapping, Scalar, Sequence, compose, is_null
@@ -219,7 +219,7 @@ def test_a_file_without_permission_is_a_problem(tmp_path: Path) -> None:
 def test_a_file_beyond_the_bound_is_a_problem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nodes, "MAX_OCTETS", 1 << 20)
+    monkeypatch.setattr(source, "MAX_OCTETS", 1 << 20)
     path = tmp_path / "rules.yaml"
     path.write_bytes(b"#" * ((1 << 20) + 1))
     assert read_rules(path)[1][0].message == "is larger than 1 MiB, the most that is read"

@@ -16,6 +16,7 @@ from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config, read_config
 from firewalld_py.policy.errors import PolicyErrors, Problem
 from firewalld_py.policy.load import load_rules, parse_rules
+from firewalld_py.policy.source import LINE_BREAK
 from firewalld_py.rules.build import build_ruleset
 from tests.unit.policy_texts import in_chain
 
@@ -68,7 +69,7 @@ def checked(text: str) -> list[Problem]:
     """The problems of a text, each with a place that exists; a good text builds."""
     policy, problems = parse_rules(text, "t")
     assert (policy is None) == bool(problems)
-    lines = nodes.LINE_BREAK.split(text)
+    lines = LINE_BREAK.split(text)
     for problem in problems:
         assert problem.message
         assert 0 <= problem.line <= len(lines) + 1

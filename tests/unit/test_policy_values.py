@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from firewalld_py.policy import values
+from firewalld_py.policy import packet_values, values
 from firewalld_py.policy.addresses import AddressRange, address_range, merged
 from firewalld_py.policy.errors import Fault
 from firewalld_py.policy.matches import ports_merged
 from firewalld_py.policy.names import ICMP, ICMPV6
 
-icmp = values.icmp_type(ICMP)
-icmpv6 = values.icmp_type(ICMPV6)
+icmp = packet_values.icmp_type(ICMP)
+icmpv6 = packet_values.icmp_type(ICMPV6)
 seconds = values.duration(1, 10**6)
 
 
@@ -104,7 +104,7 @@ def test_the_last_ipv4_and_the_first_ipv6_address_do_not_touch() -> None:
     ],
 )
 def test_a_port_text_is_a_range(text: str, ports: tuple[int, int]) -> None:
-    assert values.port_range(text) == ports
+    assert packet_values.port_range(text) == ports
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_port_text_is_a_range(text: str, ports: tuple[int, int]) -> None:
 )
 def test_what_is_no_port(text: str, message: str, suggestion: str) -> None:
     with pytest.raises(Fault) as caught:
-        values.port_range(text)
+        packet_values.port_range(text)
     assert message in caught.value.message
     assert caught.value.suggestion == suggestion
 
@@ -136,14 +136,14 @@ def test_what_is_no_port(text: str, message: str, suggestion: str) -> None:
 def test_service_names_are_those_of_the_system() -> None:
     if Path("/etc/services").exists():
         port = socket.getservbyname("http")
-        assert values.port_range("http") == (port, port)
-        assert values.port_range("http:8080") == (port, 8080)
+        assert packet_values.port_range("http") == (port, port)
+        assert packet_values.port_range("http:8080") == (port, 8080)
         with pytest.raises(Fault) as caught:
-            values.port_range("htpp")
+            packet_values.port_range("htpp")
         assert caught.value.suggestion == "http"
     else:
         with pytest.raises(Fault, match="this system has no /etc/services"):
-            values.port_range("http")
+            packet_values.port_range("http")
 
 
 def test_ports_side_by_side_become_one_range() -> None:
@@ -154,7 +154,7 @@ def test_ports_side_by_side_become_one_range() -> None:
     ("text", "number"), [("tcp", 6), ("icmpv6", 58), ("ospf", 89), ("0", 0), ("255", 255)]
 )
 def test_protocols(text: str, number: int) -> None:
-    assert values.protocol(text) == number
+    assert packet_values.protocol(text) == number
 
 
 @pytest.mark.parametrize(
@@ -163,13 +163,13 @@ def test_protocols(text: str, number: int) -> None:
 )
 def test_what_is_no_protocol(text: str, suggestion: str) -> None:
     with pytest.raises(Fault, match="expected a protocol by name") as caught:
-        values.protocol(text)
+        packet_values.protocol(text)
     assert caught.value.suggestion == suggestion
 
 
 @pytest.mark.parametrize("text", ["eth0", "ppp*", "br-lan", "a.b@c", "0", "fifteen-letters"])
 def test_interfaces(text: str) -> None:
-    assert values.interface(text) == text
+    assert packet_values.interface(text) == text
 
 
 @pytest.mark.parametrize(
@@ -192,10 +192,10 @@ def test_interfaces(text: str) -> None:
 )
 def test_what_is_no_interface(text: str, suggestion: str | None) -> None:
     if suggestion is None:  # a name that the kernel allows
-        assert values.interface(text) == text
+        assert packet_values.interface(text) == text
         return
     with pytest.raises(Fault) as caught:
-        values.interface(text)
+        packet_values.interface(text)
     assert caught.value.suggestion == suggestion
 
 
@@ -256,7 +256,7 @@ def test_what_is_no_icmp_type(
     ],
 )
 def test_tcp_flags_in_the_words_of_iptables(text: str, value: tuple[int, int]) -> None:
-    assert values.tcp_flags(text) == value
+    assert packet_values.tcp_flags(text) == value
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_tcp_flags_in_the_words_of_iptables(text: str, value: tuple[int, int]) -
 )
 def test_what_are_no_tcp_flags(text: str, message: str) -> None:
     with pytest.raises(Fault, match=message):
-        values.tcp_flags(text)
+        packet_values.tcp_flags(text)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_what_are_no_tcp_flags(text: str, message: str) -> None:
     ],
 )
 def test_marks(text: str, value: tuple[int, int]) -> None:
-    assert values.mark(text) == value
+    assert packet_values.mark(text) == value
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_marks(text: str, value: tuple[int, int]) -> None:
 )
 def test_what_is_no_mark(text: str, message: str, suggestion: str) -> None:
     with pytest.raises(Fault, match=message) as caught:
-        values.mark(text)
+        packet_values.mark(text)
     assert caught.value.suggestion == suggestion
 
 
