@@ -55,10 +55,10 @@ def interface(text: str) -> str:
     if text.endswith("+") and text != "+":
         raise unexpected(INTERFACE, text, f"{text[:-1]}*")
     name = text.removesuffix("*")
-    # As the kernel's dev_valid_name(), and no '*' or '!' within.
+    # As the kernel's dev_valid_name(), and none of what is YAML's or ours: a slip, not a name.
     if not name or len(name) >= IFNAMSIZ or name in (".", ".."):
         raise unexpected(INTERFACE, text)
-    if re.search(r"[\s/:*!,$]", name):
+    if re.search(r"[\s/:*!,$'\"{}\[\]#]", name):
         raise unexpected(INTERFACE, text)
     return text
 

@@ -187,6 +187,7 @@ def test_interfaces(text: str) -> None:
         ("..", ""),
         ("eth 0", ""),
         ("!eth0", ""),
+        ("eth0'", ""),
         ("eth0,eth1", "[eth0, eth1]"),
     ],
 )
