@@ -12,18 +12,17 @@ from firewalld_py.policy.errors import PolicyErrors
 from firewalld_py.service.hook import (
     HookError,
     HookNotPermittedError,
-    HookSpec,
     install_hook,
     remove_everywhere,
     require_net_admin,
     show_everywhere,
+    spec_from_config,
 )
 from firewalld_py.service.hook_queues import QueueState, listener, read_queues, unbound
 
 if TYPE_CHECKING:
     import argparse
 
-    from firewalld_py.policy.config import Config
     from firewalld_py.service.hook import HookRule
 
 EXIT_OK: Final = 0
@@ -68,17 +67,6 @@ def run(args: argparse.Namespace) -> int:
         return _fail(str(error), EXIT_NOT_PERMITTED)
     except HookError as error:
         return _fail(str(error), EXIT_FAILURE)
-
-
-def spec_from_config(config: Config) -> HookSpec:
-    """Return the hook that the configuration asks for."""
-    return HookSpec(
-        queue_number=config.queue.number,
-        chains=tuple(config.hook.chains),
-        loopback=config.hook.loopback,
-        bypass=config.fail == "open",
-        exempt_mark=config.hook.reject_mark,
-    )
 
 
 def _install(config_path: str, *, force: bool) -> int:

@@ -79,7 +79,7 @@ TRANSITIONS: Final[tuple[bytes, ...]] = (
     bytes((       _SS, _SS, _IG, _IG, _IG, _IG, _IG, _SS, _SS, _S2)),  # syn: opens, also anew
     bytes((       _IV, _IV, _SR, _IV, _IV, _IV, _IV, _IV, _IV, _SR)),  # syn_ack: both opened
     bytes((       _IV, _IV, _FW, _FW, _LA, _LA, _LA, _TW, _CL, _IV)),  # fin: closes one side
-    bytes((       _ES, _IV, _ES, _ES, _CW, _CW, _TW, _TW, _CL, _IV)),  # ack: NO is mid-stream pickup
+    bytes((       _ES, _IV, _ES, _ES, _CW, _CW, _TW, _TW, _CL, _IV)),  # ack: NO is picked up
     bytes((       _IV, _CL, _CL, _CL, _CL, _CL, _CL, _CL, _CL, _CL)),  # rst
     bytes((       _IV, _IV, _IV, _IV, _IV, _IV, _IV, _IV, _IV, _IV)),  # none of the flags
     # reply        NO   SS   SR   ES   FW   CW   LA   TW   CL   S2

@@ -7,8 +7,10 @@ judges it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
+from firewalld_py.policy.config import Config
 from firewalld_py.service.hook_base import (
     Backend,
     HookError,
@@ -32,6 +34,7 @@ __all__ = [
     "remove_everywhere",
     "require_net_admin",
     "show_everywhere",
+    "spec_from_config",
 ]
 
 WANTED: Final = ("auto", "nft", "iptables")
@@ -40,6 +43,18 @@ _ADVICE: Final = (
     "Load the kernel's modules (modprobe -a nfnetlink_queue nft_queue, or xt_NFQUEUE xt_comment "
     "xt_mark) and see that the package nftables or iptables is installed."
 )
+
+
+def spec_from_config(config: Config) -> HookSpec:
+    """Return the hook that the configuration asks for."""
+    return HookSpec(
+        queue_number=config.queue.number,
+        chains=config.hook.chains,
+        loopback=config.hook.loopback,
+        bypass=config.fail == "open",
+        exempt_mark=config.hook.reject_mark,
+        defragment=True,
+    )
 
 
 def candidates(wanted: str) -> list[Backend]:
@@ -82,8 +97,15 @@ def install_hook(wanted: str, spec: HookSpec) -> tuple[Backend, list[str]]:
     Returns the back end and notes for the administrator. A packet that met two hooks would be
     judged twice, hence the cleaning; the new hook stands before, so that nothing slips through.
     """
-    backend = choose_backend(wanted, spec)
-    notes = backend.install(spec)
+    backend = choose_backend(wanted, replace(spec, defragment=False))
+    notes = []
+    if spec.defragment:
+        try:
+            backend.probe(spec)
+        except HookError as error:
+            spec = replace(spec, defragment=False)
+            notes.append(f"fragments are judged one by one: {_first_line(error)}")
+    notes += backend.install(spec)
     for other in _present():
         if other.name == backend.name:
             continue

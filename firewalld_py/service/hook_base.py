@@ -36,7 +36,8 @@ class HookSpec:
 
     `loopback`: packets of the interface lo too. `bypass`: packets pass while nobody has bound the
     queue (else they are dropped). `exempt_mark`: OUTPUT packets which carry this bit are the
-    daemon's own answers and are not queued; 0 exempts none. ValueError for what no kernel can do.
+    daemon's own answers and are not queued; 0 exempts none. `defragment`: the kernel puts
+    fragments together first. ValueError for what no kernel can do.
     """
 
     queue_number: int
@@ -45,6 +46,7 @@ class HookSpec:
     loopback: bool = False
     bypass: bool = False
     exempt_mark: int = DEFAULT_EXEMPT_MARK
+    defragment: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.queue_number <= self.last_queue <= MAX_QUEUE:

@@ -10,6 +10,10 @@ from firewalld_py.service.hook_base import CHAINS, COMMENT, HookRule, HookSpec
 
 PREFIX: Final = "FIREWALLD-PY-"
 PROBE_CHAIN: Final = "FIREWALLD-PY-PROBE"
+# No packet comes here. That a rule with this match exists makes the kernel put fragments together
+# before any hook sees them, in the whole network namespace (docs/adr/0004-fragments.md).
+DEFRAG_CHAIN: Final = "FIREWALLD-PY-DEFRAG"
+DEFRAG_RULE: Final = "-m socket -j RETURN"
 
 _LOOPBACK_TEST: Final = {"input": "! -i lo ", "output": "! -o lo ", "forward": ""}
 _QUEUES: Final = re.compile(r"--queue-(?:num|balance) (\d+)(?::(\d+))?")
@@ -76,11 +80,15 @@ def parse_save(text: str) -> Present:
 def table_script(table: str, hooks: tuple[str, ...], spec: HookSpec, present: Present) -> str:
     """Return what iptables-restore --noflush must do so that `table` holds just `hooks` of ours.
 
-    Empty when nothing is to do. The whole table changes in one step.
+    Empty when nothing is to do. The whole table changes in one step. Defragmentation, if `spec`
+    wants it, is asked for in the table of the first hook.
     """
     jumps = [f"-A {jump(hook)}" for hook in hooks]
     rules = [rule for hook in hooks for rule in own_rules(hook, spec)]
     chains = [f"{PREFIX}{hook.upper()}" for hook in hooks]
+    if spec.defragment and spec.hooks[:1] == hooks[:1]:
+        chains.append(DEFRAG_CHAIN)
+        rules.append(f"-A {DEFRAG_CHAIN} {DEFRAG_RULE}")
     # iptables-save prints chains in an order of its own.
     wanted = [sorted(part) for part in (jumps, rules, chains)]
     found = [sorted(part) for part in (present.jumps, present.rules, present.chains)]
@@ -104,6 +112,8 @@ def probe_script(table: str, spec: HookSpec) -> str:
     for hook in spec.hooks:
         own = f"-A {PREFIX}{hook.upper()}"
         rules += [rule.replace(own, chain) for rule in own_rules(hook, spec)]
+    if spec.defragment:
+        rules.append(f"{chain} {DEFRAG_RULE}")
     return "\n".join([f"*{table}", f":{PROBE_CHAIN} - [0:0]", *rules, "COMMIT", ""])
 
 
@@ -116,6 +126,8 @@ def parse_counted(text: str, backend: str, table: str, family: str) -> list[Hook
         if not counted or not counted[3].startswith(f"-A {PREFIX}"):
             continue
         chain = counted[3].split()[1]
+        if chain == DEFRAG_CHAIN:
+            continue
         queues = _QUEUES.search(counted[3])
         rules.append(
             HookRule(

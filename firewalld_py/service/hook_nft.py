@@ -43,7 +43,23 @@ def install_script(spec: HookSpec) -> str:
             f"{{ type filter hook {hook} priority {PRIORITY}; policy accept; }}"
         )
         lines += [f"add rule {FAMILY} {TABLE} {hook} {rule}" for rule in _rules(hook, spec)]
+    if spec.defragment:
+        lines += _defragmentation()
     return "\n".join(lines) + "\n"
+
+
+def _defragmentation() -> list[str]:
+    """Return a chain whose rules no packet meets.
+
+    That a tproxy statement exists makes the kernel put fragments together before any hook sees
+    them, in the whole network namespace (docs/adr/0004-fragments.md).
+    """
+    chain = f"{FAMILY} {TABLE} defragment"
+    return [
+        f"add chain {chain} {{ type filter hook prerouting priority raw; policy accept; }}",
+        f"add rule {chain} ip daddr 0.0.0.0 meta l4proto tcp tproxy ip to :1",
+        f"add rule {chain} ip6 daddr :: meta l4proto tcp tproxy ip6 to :1",
+    ]
 
 
 def _rules(hook: str, spec: HookSpec) -> list[str]:

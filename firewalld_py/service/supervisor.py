@@ -21,7 +21,12 @@ from firewalld_py.policy.errors import PolicyErrors
 from firewalld_py.policy.load import load_rules
 from firewalld_py.rules.build import plan_rules
 from firewalld_py.service.control import Answer, ControlServer
-from firewalld_py.service.hook import Backend, HookSpec, install_hook, remove_everywhere
+from firewalld_py.service.hook import (
+    Backend,
+    install_hook,
+    remove_everywhere,
+    spec_from_config,
+)
 from firewalld_py.service.hook_queues import listener, read_queues
 from firewalld_py.service.journal import Log
 from firewalld_py.service.links import LinkWatch
@@ -96,7 +101,7 @@ class Supervisor:
             raise StartError("the worker did not bind its queue in time") from error
         self._spawn(self._keep_running(self._worker))
         backend, notes = await asyncio.to_thread(
-            install_hook, self._config.hook.backend, self._hook_spec()
+            install_hook, self._config.hook.backend, spec_from_config(self._config)
         )
         self._backend = backend
         for note in notes:
@@ -290,15 +295,6 @@ class Supervisor:
     async def _put_names(self, worker: WorkerProcess) -> None:
         with contextlib.suppress(WorkerFailedError):  # the next one is told when it starts
             await worker.put_names(self._links.names)
-
-    def _hook_spec(self) -> HookSpec:
-        return HookSpec(
-            queue_number=self._config.queue.number,
-            chains=self._config.hook.chains,
-            loopback=self._config.hook.loopback,
-            bypass=self._config.fail == "open",
-            exempt_mark=self._config.hook.reject_mark,
-        )
 
     def _why_unbound(self, error: str) -> str:
         """Say who holds the queue, if somebody does."""
