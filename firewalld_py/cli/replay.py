@@ -1,0 +1,202 @@
+"""The verb `replay`: judge a capture offline, with the engine that judges live traffic.
+
+The clock is the capture's. Nothing of this machine is touched or asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from firewalld_py.cli.exits import FAILURE, OK, USAGE
+from firewalld_py.cli.replay_routes import RouteError, Routes
+from firewalld_py.cli.replay_text import Line, Summary
+from firewalld_py.conntrack.connection import DIRECTION_NAMES, STATE_NAMES
+from firewalld_py.conntrack.engine import Conntrack
+from firewalld_py.conntrack.timeouts import Timeouts
+from firewalld_py.conntrack.tracker import Settings
+from firewalld_py.packet.packet import PacketMeta
+from firewalld_py.packet.protocols import HOOK_FORWARD, HOOK_INPUT, HOOK_OUTPUT
+from firewalld_py.packet.reasons import NOT_IP, REASON_NAMES
+from firewalld_py.pipeline import Decision, Firewall
+from firewalld_py.policy.compile import compile_policy
+from firewalld_py.policy.config import DEFAULT_CONFIG, Config, ConntrackConfig, load_config
+from firewalld_py.policy.load import load_rules
+from firewalld_py.rules.build import build_ruleset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from firewalld_py.service.capture import Frame
+
+HOOKS: Final = {"input": HOOK_INPUT, "forward": HOOK_FORWARD, "output": HOOK_OUTPUT}
+SWEEP_EVERY: Final = 256  # packets; then dead connections are swept out, as the worker does it
+SWEEP_LOOKS: Final = 1024
+
+
+def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `replay` to the command's parser."""
+    replay = subparsers.add_parser(
+        "replay",
+        help="judge a capture offline with the live engine",
+        description="Judge every packet of a capture (pcap or pcapng, also gzipped) by a rule set, "
+        "with the clock taken from the capture. A capture does not tell on which interfaces a "
+        "packet came and went: unless --route does, every `in:` and `out:` counts as met.",
+    )
+    replay.add_argument("capture", metavar="CAPTURE", help='the file; "-" for standard input')
+    replay.add_argument("--rules", metavar="RULES", help="default: those of the configuration")
+    # No default here: one given before the verb shall not be overwritten.
+    replay.add_argument(
+        "--config",
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="the daemon's configuration, for its connection tracking settings",
+    )
+    replay.add_argument(
+        "--chain",
+        choices=sorted(HOOKS),
+        default="forward",
+        help="the filter chain that judges (default: forward)",
+    )
+    replay.add_argument(
+        "--route",
+        action="append",
+        default=[],
+        metavar="PREFIX=INTERFACE",
+        help="addresses behind an interface, as 10.1.0.0/24=lan0; may be repeated, the longest "
+        "prefix wins",
+    )
+    replay.add_argument("--json", action="store_true", help="one JSON object for each packet")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Judge the capture; 0, or 1 if it could not be read to its end. Raises PolicyErrors."""
+    from firewalld_py.service.capture import Capture, CaptureError  # noqa: PLC0415 - imports scapy
+
+    try:
+        routes = Routes(args.route)
+    except RouteError as error:
+        print(f"firewalld-py: {error}", file=sys.stderr)
+        return USAGE
+    replay = Replay(_config(args), args.rules, args.chain, routes)
+    try:
+        with Capture(args.capture) as capture:
+            replay.tell_about_interfaces()
+            show = _show_json if args.json else _show_text
+            return show(replay, capture)
+    except CaptureError as error:
+        print(f"firewalld-py: {error}", file=sys.stderr)
+        return FAILURE
+
+
+def _config(args: argparse.Namespace) -> Config:
+    """The configuration; built-in defaults where there is none and none was asked for."""
+    path = str(args.config)
+    if path == DEFAULT_CONFIG and not Path(path).exists():
+        return Config()
+    return load_config(path)
+
+
+class Replay:
+    """A firewall whose packets, clock and interfaces come from a capture."""
+
+    def __init__(self, config: Config, rules: str | None, chain: str, routes: Routes) -> None:
+        """`rules` is the rules file, None for the configuration's. Raises PolicyErrors."""
+        plan = compile_policy(load_rules(rules or config.rules), config)
+        self.ruleset = build_ruleset(plan)
+        self.ruleset.interfaces.set_names(routes.names)
+        self.firewall = Firewall(self.ruleset, Conntrack(_settings(config.conntrack)))
+        self.chain = {
+            "input": self.ruleset.filter_input,
+            "forward": self.ruleset.filter_forward,
+            "output": self.ruleset.filter_output,
+        }[chain]
+        self._hook = HOOKS[chain]
+        self._routes = routes
+        self._until_sweep = SWEEP_EVERY
+
+    def tell_about_interfaces(self) -> None:
+        """Say it, if rules ask for interfaces that nobody named."""
+        if self.ruleset.interfaces.patterns and not self._routes.names:
+            print(
+                "firewalld-py: note: a capture has no interfaces: every `in:` and `out:` counts "
+                "as met; tell with --route 10.1.0.0/24=lan0 which addresses are behind which",
+                file=sys.stderr,
+            )
+
+    def judge(self, frame: Frame) -> Decision | None:
+        """The decision about one frame; None for what is no IP packet."""
+        if frame.data is None:
+            return None
+        meta = self._meta(frame.data, frame.truncated)
+        decision = self.firewall.handle(frame.data, meta, frame.time)
+        self._until_sweep -= 1
+        if self._until_sweep == 0:
+            self._until_sweep = SWEEP_EVERY
+            self.firewall.conntrack.expire(frame.time, SWEEP_LOOKS)
+        return decision
+
+    def _meta(self, data: bytes, truncated: bool) -> PacketMeta:
+        """In INPUT nothing goes out, in OUTPUT nothing comes in: there 0 stands for none."""
+        in_index, out_index = self._routes.interfaces(data)
+        if self._hook == HOOK_INPUT:
+            out_index = 0
+        elif self._hook == HOOK_OUTPUT:
+            in_index = 0
+        return PacketMeta(self._hook, in_index, out_index, 0, truncated)
+
+
+def _settings(config: ConntrackConfig) -> Settings:
+    return Settings(
+        maximum=config.max,
+        tcp_loose=config.tcp_loose,
+        tcp_be_liberal=config.tcp_be_liberal,
+        tcp_max_retrans=config.tcp_max_retrans,
+        tcp_ignore_invalid_rst=config.tcp_ignore_invalid_rst,
+        checksum=config.checksum,
+        timeouts=Timeouts(dict(config.timeouts)),
+    )
+
+
+def _show_json(replay: Replay, capture: Iterable[Frame]) -> int:
+    """One line for each packet of the file, in the file's order."""
+    write, encode = sys.stdout.write, json.JSONEncoder(ensure_ascii=False).encode
+    for number, frame in enumerate(capture, 1):
+        decision = replay.judge(frame)
+        write(encode(entry(number, frame.time, decision)) + "\n")
+    return OK
+
+
+def entry(number: int, time: float, decision: Decision | None) -> dict[str, object]:
+    """What --json says of one packet."""
+    if decision is None:
+        return {
+            "n": number, "time": time, "state": None, "direction": None, "verdict": None,
+            "rule": None, "reason": REASON_NAMES[NOT_IP],
+        }  # fmt: skip
+    state = STATE_NAMES.get(decision.info.state)  # none: a raw rule dropped it before tracking
+    return {
+        "n": number,
+        "time": time,
+        "state": state,
+        "direction": None if state is None else DIRECTION_NAMES[decision.info.direction],
+        "verdict": decision.verdict_name(),
+        "rule": None if decision.rule is None else decision.rule.name,
+        "reason": decision.reason_name(),
+    }
+
+
+def _show_text(replay: Replay, capture: Iterable[Frame]) -> int:
+    """A table for people, and a summary; the summary also if the file breaks off."""
+    summary, line = Summary(), Line(sys.stdout)
+    try:
+        for frame in capture:
+            decision = replay.judge(frame)
+            summary.count(frame, decision)
+            line.write(frame, decision)
+    finally:
+        summary.write(sys.stdout, replay.chain)
+    return OK
