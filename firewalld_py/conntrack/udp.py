@@ -16,7 +16,7 @@ STREAM_AFTER_S: Final = (
 
 
 class UdpTracker(Tracker):
-    """Unanswered: `udp_timeout`. Answered: assured, and with `udp_timeout_stream` once a stream.
+    """Unanswered or just answered: `udp_timeout`. A stream: assured, with `udp_timeout_stream`.
 
     UDP-Lite takes the longer time with the first packet after an answer, as the kernel's does.
     """
@@ -27,6 +27,6 @@ class UdpTracker(Tracker):
         if connection.status & SEEN_REPLY:
             if connection.protocol != IPPROTO_UDP or now > connection.started + STREAM_AFTER_S:
                 timeout_s = timeouts.udp_stream
-            connection.status |= ASSURED
+                connection.status |= ASSURED
         connection.refresh(now + timeout_s, direction, packet.length)
         return OK
