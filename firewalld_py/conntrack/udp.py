@@ -24,9 +24,9 @@ class UdpTracker(Tracker):
     def update(self, connection: Connection, packet: Packet, direction: int, now: float) -> int:
         timeouts = self.settings.timeouts
         timeout_s = timeouts.udp
-        if connection.status & SEEN_REPLY:
-            if connection.protocol != IPPROTO_UDP or now > connection.started + STREAM_AFTER_S:
-                timeout_s = timeouts.udp_stream
-                connection.status |= ASSURED
+        is_stream = connection.protocol != IPPROTO_UDP or now > connection.started + STREAM_AFTER_S
+        if connection.status & SEEN_REPLY and is_stream:
+            timeout_s = timeouts.udp_stream
+            connection.status |= ASSURED
         connection.refresh(now + timeout_s, direction, packet.length)
         return OK
