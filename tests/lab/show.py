@@ -55,7 +55,7 @@ class Screen:
         """Print rows in aligned columns; the column of verdicts is coloured."""
         widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
         self.say(self.paint(_aligned(titles, widths), "bold"))
-        self.say("  ".join("-" * width for width in widths))
+        self.say("  ".join("-" * width for width in widths).rstrip())
         for row in rows:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
             styles = (_VERDICT_COLOURS.get(cell.strip()) for cell in cells)
