@@ -83,8 +83,8 @@ def close(outcomes: list[Outcome]) -> int:
     failed = sum(outcome.failed for outcome in outcomes)
     print(f"{passed} passed, {failed} failed, {sum(len(o.skipped) for o in outcomes)} skipped")
     ran = any(outcome.status == pytest.ExitCode.OK for outcome in outcomes)
-    if not ran:
-        print("no test ran to a good end", file=sys.stderr)
+    if passed + failed == 0:
+        print("no test was run at all", file=sys.stderr)
     return 0 if ran and all(outcome.good for outcome in outcomes) else 1
 
 
