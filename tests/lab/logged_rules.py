@@ -28,7 +28,7 @@ def with_logging(text: str, chain: str = "forward") -> str:
 
 
 def _edit(rule: yaml.Node) -> tuple[int, str]:
-    if rule.flow_style:
+    if isinstance(rule, yaml.CollectionNode) and rule.flow_style:
         return rule.end_mark.index - 1, f", {LOG}"
     return rule.start_mark.index, f"{LOG}\n{' ' * rule.start_mark.column}"
 
