@@ -17,11 +17,16 @@ from firewalld_py.pipeline import Decision, Firewall
 from firewalld_py.rules.build import build_ruleset
 from tests.cases.octets import Sender
 from tests.cases.trace import Case, Entry, Step, TraceError
+from tests.plans import plan, rule
 
 START_S: Final = 1000.0
 # What the lines' `notrack` and `dropped` are to the rules: marks of the packet.
 NOTRACK_MARK: Final = 1
 DROP_MARK: Final = 2
+RULES: Final = plan(
+    [rule("drop", ("mark", [[DROP_MARK, 0xFFFFFFFF]]))],
+    prerouting=[rule("notrack", ("mark", [[NOTRACK_MARK, 0xFFFFFFFF]]))],
+)
 SWITCHES: Final = ("tcp_loose", "tcp_be_liberal", "tcp_ignore_invalid_rst", "checksum")
 NUMBERS: Final = ("maximum", "tcp_max_retrans")
 
@@ -32,7 +37,7 @@ class CaseRun:
     def __init__(self, case: Case, family: int) -> None:
         self._sender = Sender(family)
         self._conntrack = Conntrack(settings(case))
-        self._firewall = Firewall(build_ruleset(_plan()), self._conntrack)
+        self._firewall = Firewall(build_ruleset(RULES), self._conntrack)
         self._now = START_S
 
     def step(self, step: Step) -> None:
@@ -95,20 +100,3 @@ def settings(case: Case) -> Settings:
             raise TraceError(f"{case.place}: no such setting: {name}={value}")
     made.timeouts = Timeouts(timeouts)
     return made
-
-
-def _plan() -> dict[str, object]:
-    """Rules that do nothing but what the marks of the lines ask for."""
-
-    def rule(name: str, mark: int, verdict: str) -> dict[str, object]:
-        match = ["mark", False, [[mark, 0xFFFFFFFF]]]
-        nothing = dict.fromkeys(("log", "mark", "helper", "reject"))
-        return {
-            "name": name, "file": "case", "line": 1, "match": [match], "verdict": verdict, **nothing
-        }  # fmt: skip
-
-    chain: dict[str, object] = {"policy": "accept", "rules": []}
-    forward = {"policy": "accept", "rules": [rule("dropped", DROP_MARK, "drop")]}
-    raw = {"prerouting": [rule("notrack", NOTRACK_MARK, "notrack")], "output": []}
-    filter_ = {"input": chain, "forward": forward, "output": chain}
-    return {"interfaces": [], "raw": raw, "filter": filter_}

@@ -1,0 +1,62 @@
+"""Plans (what policy/compile.py hands to rules/build.py) in a few words, for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from firewalld_py.conntrack.engine import Conntrack
+from firewalld_py.conntrack.tracker import Settings
+from firewalld_py.pipeline import Firewall
+from firewalld_py.rules.build import Plan, build_ruleset
+
+
+def rule(verdict: str, *matches: tuple[str, Any], name: str = "", **more: Any) -> Plan:
+    """One rule; a match is (kind, value), inverted if the kind begins with "!".
+
+    `more` are the plan's log, mark, helper and reject.
+    """
+    return {
+        "name": name or verdict,
+        "file": "rules.yaml",
+        "line": 1,
+        "match": [[kind.removeprefix("!"), kind.startswith("!"), value] for kind, value in matches],
+        "log": None,
+        "mark": None,
+        "helper": None,
+        "verdict": verdict,
+        "reject": {"with": "port-unreachable", "rate": 50.0, "burst": 100}
+        if verdict == "reject"
+        else None,
+        **more,
+    }
+
+
+def log(prefix: str = "", rate: float = 10.0, burst: int = 20, level: int = 4) -> Plan:
+    """A rule's `log`."""
+    return {"prefix": prefix, "level": level, "rate": rate, "burst": burst}
+
+
+def plan(
+    forward: list[Plan] | None = None,
+    policy: str = "accept",
+    *,
+    prerouting: list[Plan] | None = None,
+    raw_output: list[Plan] | None = None,
+    input_: list[Plan] | None = None,
+    output: list[Plan] | None = None,
+    interfaces: list[str] | None = None,
+) -> Plan:
+    """A whole plan with these rules; `policy` is that of all filter chains."""
+    return {
+        "interfaces": interfaces or [],
+        "raw": {"prerouting": prerouting or [], "output": raw_output or []},
+        "filter": {
+            name: {"policy": policy, "rules": rules or []}
+            for name, rules in (("input", input_), ("forward", forward), ("output", output))
+        },
+    }
+
+
+def firewall(a_plan: Plan | None = None, settings: Settings | None = None) -> Firewall:
+    """A firewall with an empty state table; without a plan it accepts everything."""
+    return Firewall(build_ruleset(a_plan or plan()), Conntrack(settings or Settings()))
