@@ -59,22 +59,23 @@ class Capture:
         """Open `path` ("-" is standard input). Raises CaptureError if it is no capture."""
         self.path = path
         self._stream = _Stream(path)
-        magic = self._stream.read(4)
-        kind: type[RawPcapReader] = _SectionReader if magic == PCAPNG_MAGIC else RawPcapReader
-        # scapy's own way to make a reader opens the file itself and guesses what is in it.
-        self._reader: Any = kind.__new__(kind)
         try:
-            kind.__init__(self._reader, path, self._stream, magic)  # type: ignore[arg-type]
+            self._reader, self._is_pcapng = self._open_reader()
         except UNREADABLE:
             self._stream.close()
-            raise CaptureError(f"{path}: no capture that can be read: {self._why()}") from None
-        self._is_pcapng = magic == PCAPNG_MAGIC
+            why = self._stream.damage or "it is neither pcap nor pcapng"
+            raise CaptureError(f"{path}: no capture that can be read: {why}") from None
         self._last_time = 0.0
 
-    def _why(self) -> str:
-        if self._stream.octets == 0:
-            return "the file is empty"
-        return self._stream.damage or "it is neither pcap nor pcapng"
+    def _open_reader(self) -> tuple[Any, bool]:
+        """scapy's reader for what is in the file, and: is it pcapng?"""
+        magic = self._stream.read(4)
+        is_pcapng = magic == PCAPNG_MAGIC
+        kind: type[RawPcapReader] = _SectionReader if is_pcapng else RawPcapReader
+        # scapy's own way to make a reader opens the file itself and guesses what is in it.
+        reader: Any = kind.__new__(kind)
+        kind.__init__(reader, self.path, self._stream, magic)  # type: ignore[arg-type]
+        return reader, is_pcapng
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames in order. Raises CaptureError behind the last one that could be read."""
@@ -159,6 +160,8 @@ class _Stream:
         self.octets += len(data)
         if not data and boundary:
             self.ended = True
+        elif self.octets == 0:
+            self.damage = "it is empty"
         elif len(data) < octets:
             self.damage = f"it ends in the middle of a record, after {self.octets} octets"
         return data
