@@ -75,8 +75,9 @@ class HookSpec:
 class HookRule:
     """One rule of ours as it stands in the kernel; `packets` and `octets` are its counters.
 
-    `queues` is (first, last), or None for a rule that queues nothing (the exemption). `reached` is
-    False when the jump to it is gone, so that no packet comes here.
+    `text` is the rule without its counters. `queues` is (first, last), or None for a rule that
+    queues nothing (the exemption). `reached` is False when the jump to it is gone, so that no
+    packet comes here.
     """
 
     backend: str
@@ -154,6 +155,13 @@ def run_tool(arguments: Sequence[str], given: str | None = None) -> str:
         words = done.stderr.strip() or f"exit status {done.returncode}"
         raise HookError(f"{' '.join(arguments)}: {words}")
     return done.stdout
+
+
+def lacks_nf_tables(error: HookError) -> bool:
+    """Tell whether a tool failed because this kernel has no nf_tables, so holds nothing of ours."""
+    # EINVAL is nfnetlink's answer for a subsystem that is not there, EPROTONOSUPPORT the socket's
+    # where nfnetlink itself is missing.
+    return any(words in str(error) for words in ("Invalid argument", "not supported"))
 
 
 def require_net_admin(status: Path = Path("/proc/thread-self/status")) -> None:

@@ -17,6 +17,7 @@ from firewalld_py.service.hook_base import (
     HookRule,
     HookSpec,
     find_tool,
+    lacks_nf_tables,
     run_tool,
 )
 from firewalld_py.service.hook_iptables_text import (
@@ -162,7 +163,13 @@ class IptablesBackend:
             return self._in_use
 
     def _save(self, family: str, table: str, *options: str) -> str:
-        return run_tool([f"{family}{self._variant}-save", *options, "-t", table])
+        """Return what iptables-save prints of one table, nothing where the kernel lacks it all."""
+        try:
+            return run_tool([f"{family}{self._variant}-save", *options, "-t", table])
+        except HookError as error:
+            if not self._legacy and lacks_nf_tables(error):
+                return ""
+            raise
 
     def _restore(self, family: str, script: str) -> None:
         if script:

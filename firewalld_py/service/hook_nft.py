@@ -15,6 +15,7 @@ from firewalld_py.service.hook_base import (
     HookRule,
     HookSpec,
     find_tool,
+    lacks_nf_tables,
     run_tool,
 )
 
@@ -94,7 +95,7 @@ def parse_listing(listing: str) -> list[HookRule]:
                 table=f"{FAMILY} {TABLE}",
                 family=FAMILY,
                 hook=hook.upper(),
-                text=line.strip(),
+                text=_COUNTER.sub("counter", line).strip(),
                 packets=int(counter[1]),
                 octets=int(counter[2]),
                 queues=(int(queue[2]), int(queue[3] or queue[2])) if queue else None,
@@ -115,7 +116,10 @@ class NftBackend:
         run_tool(["nft", "-c", "-f", "-"], install_script(spec))
 
     def install(self, spec: HookSpec) -> list[str]:
-        """Put the hook in as one transaction; chains that are there are refilled in place."""
+        """Put the hook in as one transaction; chains that are there are refilled in place.
+
+        Their counters begin anew.
+        """
         run_tool(["nft", "-f", "-"], install_script(spec))
         return []
 
@@ -142,8 +146,7 @@ class NftBackend:
         try:
             tables = run_tool(["nft", "list", "tables"])
         except HookError as error:
-            # A kernel without nftables holds no table of ours.
-            if "not supported" in str(error):
+            if lacks_nf_tables(error):
                 return None
             raise
         if f"table {FAMILY} {TABLE}" not in tables.splitlines():

@@ -69,6 +69,7 @@ def test_a_listing_is_read_in_the_spelling_of_old_and_new_nft() -> None:
         ("OUTPUT", 2, 80, None, False),
         ("OUTPUT", 7, 420, (3, 3), True),
     ]
+    assert rules[3].text == 'oifname != "lo" counter queue num 3 bypass comment "firewalld-py"'
     assert {(rule.backend, rule.table, rule.family) for rule in rules} == {
         ("nft", "inet firewalld_py", "inet")
     }
