@@ -25,9 +25,11 @@ from firewalld_py.conntrack.connection import (
 )
 from firewalld_py.conntrack.expectation import ExpectationTable
 from firewalld_py.conntrack.flow import NO_KEY, flow_key, reply_key
+from firewalld_py.conntrack.gre import GreTracker
 from firewalld_py.conntrack.helpers.base import HELPERS
 from firewalld_py.conntrack.icmp import ICMPV6_UNTRACKED, IcmpTracker
 from firewalld_py.conntrack.icmp_error import inspect_error, is_icmp_error
+from firewalld_py.conntrack.sctp import SctpTracker
 from firewalld_py.conntrack.table import Table
 from firewalld_py.conntrack.tcp import TcpTracker
 from firewalld_py.conntrack.tracker import REMOVE, REOPEN, Settings, Tracker
@@ -36,8 +38,10 @@ from firewalld_py.packet.checksum import checksum_is_wrong
 from firewalld_py.packet.packet import Packet
 from firewalld_py.packet.protocols import (
     HOOK_OUTPUT,
+    IPPROTO_GRE,
     IPPROTO_ICMP,
     IPPROTO_ICMPV6,
+    IPPROTO_SCTP,
     IPPROTO_TCP,
     IPPROTO_UDP,
     IPPROTO_UDPLITE,
@@ -159,5 +163,7 @@ def make_trackers(settings: Settings) -> list[Tracker]:
     trackers: list[Tracker] = [Tracker(settings)] * PROTOCOLS
     trackers[IPPROTO_TCP] = TcpTracker(settings)
     trackers[IPPROTO_UDP] = trackers[IPPROTO_UDPLITE] = UdpTracker(settings)
+    trackers[IPPROTO_SCTP] = SctpTracker(settings)
+    trackers[IPPROTO_GRE] = GreTracker(settings)
     trackers[IPPROTO_ICMP] = trackers[IPPROTO_ICMPV6] = IcmpTracker(settings)
     return trackers

@@ -2,7 +2,7 @@
 
 A key is `source ‖ destination ‖ four octets of the protocol ‖ protocol number`: 13 octets for IPv4,
 37 for IPv6, so that keys of the two never meet. The four octets are the two ports; for ICMP and
-ICMPv6 the identifier, the type and the code (nf_conntrack's tuple); else zeros.
+ICMPv6 the identifier, the type and the code; for GRE the call ids; else zeros.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from typing import Final
 
 from firewalld_py.packet.packet import Packet
 from firewalld_py.packet.protocols import (
+    GRE_PPTP_HEADER,
+    GRE_VERSION,
+    GRE_VERSION_PPTP,
     ICMP_ADDRESS,
     ICMP_ADDRESSREPLY,
     ICMP_ECHO,
@@ -24,6 +27,7 @@ from firewalld_py.packet.protocols import (
     ICMPV6_NI_QUERY,
     ICMPV6_NI_REPLY,
     IPPROTO_DCCP,
+    IPPROTO_GRE,
     IPPROTO_ICMP,
     IPPROTO_ICMPV6,
 )
@@ -67,9 +71,21 @@ def flow_key(packet: Packet) -> bytes:
         ports = packet.data[at : at + 4]
     elif packet.protocol in (IPPROTO_ICMP, IPPROTO_ICMPV6):
         ports = packet.data[at + 4 : at + 6] + packet.data[at : at + 2]
+    elif packet.protocol == IPPROTO_GRE:
+        ports = gre_keys(packet.data, at, min(packet.length, len(packet.data)))
     else:
         ports = NO_PORTS
     return packet.src + packet.dst + ports + PROTOCOL_OCTET[packet.protocol]
+
+
+def gre_keys(data: bytes, at: int, end: int) -> bytes:
+    """The four octets of a GRE packet: of PPTP (version 1) the call id as destination, else zeros.
+
+    The source's call id is known to the PPTP helper alone (gre_pkt_to_tuple()).
+    """
+    if at + GRE_PPTP_HEADER <= end and data[at + 1] & GRE_VERSION == GRE_VERSION_PPTP:
+        return b"\0\0" + data[at + 6 : at + 8]
+    return NO_PORTS
 
 
 def reply_key(key: bytes) -> bytes:

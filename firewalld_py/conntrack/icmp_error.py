@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Final
 
 from firewalld_py.conntrack.connection import INVALID, ORIGINAL, RELATED, REPLY, CtInfo
-from firewalld_py.conntrack.flow import NO_KEY, NO_PORTS, PROTOCOL_OCTET, reply_key
+from firewalld_py.conntrack.flow import NO_KEY, NO_PORTS, PROTOCOL_OCTET, gre_keys, reply_key
 from firewalld_py.conntrack.table import Table
 from firewalld_py.packet.packet import Packet
 from firewalld_py.packet.protocols import (
+    EXTENSION_HEADERS,
     ICMP_DEST_UNREACH,
     ICMP_HEADER,
     ICMP_PARAMETERPROB,
@@ -22,13 +23,11 @@ from firewalld_py.packet.protocols import (
     ICMP_TIME_EXCEEDED,
     ICMPV6_INFORMATIONAL,
     IPPROTO_AH,
-    IPPROTO_DSTOPTS,
     IPPROTO_FRAGMENT,
-    IPPROTO_HOPOPTS,
+    IPPROTO_GRE,
     IPPROTO_ICMP,
     IPPROTO_ICMPV6,
     IPPROTO_NONE,
-    IPPROTO_ROUTING,
     IPPROTO_SCTP,
     IPPROTO_TCP,
     IPPROTO_UDP,
@@ -49,9 +48,6 @@ ICMP_ERRORS: Final[frozenset[int]] = frozenset(
 )
 WITH_PORTS: Final[frozenset[int]] = frozenset(
     {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_SCTP}
-)
-EXTENSION_HEADERS: Final[frozenset[int]] = frozenset(
-    {IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_FRAGMENT, IPPROTO_AH, IPPROTO_DSTOPTS}
 )
 REDIRECT_TARGETS: Final = 40  # RFC 4861 section 4.5: header, target and destination address
 REDIRECTED_HEADER: Final = 4  # the option that quotes the packet
@@ -144,6 +140,8 @@ def _with_transport(data: bytes, addresses: bytes, protocol: int, at: int, end: 
         if at + ICMP_HEADER > end:
             return NO_KEY
         ports = data[at + 4 : at + 6] + data[at : at + 2]
+    elif protocol == IPPROTO_GRE:
+        ports = gre_keys(data, at, end)
     elif at > end:
         return NO_KEY
     return addresses + ports + PROTOCOL_OCTET[protocol]

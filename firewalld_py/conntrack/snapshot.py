@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from firewalld_py.conntrack.connection import CONFIRMED, Connection
+from firewalld_py.conntrack.sctp import SctpConnection
 from firewalld_py.conntrack.table import Table
 from firewalld_py.conntrack.tcp_window import TcpConnection, TcpPeer
-from firewalld_py.packet.protocols import IPPROTO_TCP
+from firewalld_py.packet.protocols import IPPROTO_SCTP, IPPROTO_TCP
 
 Row = dict[str, Any]
 
@@ -37,7 +38,14 @@ _TCP: Final = (
     "last_scale",
     "retransmissions",
 )
+_SCTP: Final = ("state", "original_tag", "reply_tag", "heartbeat_failed", "heartbeat_direction")
 _PEER: Final = ("end", "maxend", "maxwin", "maxack", "scale", "flags")
+
+
+_KINDS: Final[dict[int, type[Connection]]] = {
+    IPPROTO_TCP: TcpConnection,
+    IPPROTO_SCTP: SctpConnection,
+}
 
 
 class SnapshotError(ValueError):
@@ -52,8 +60,8 @@ def dump_connection(connection: Connection, now: float) -> Row:
     row["reply"] = connection.reply_key.hex()
     row["left_s"] = connection.deadline - now
     row["age_s"] = now - connection.started
+    row["own"] = {name: getattr(connection, name) for name in _own_fields(connection)}
     if isinstance(connection, TcpConnection):
-        row["tcp"] = {name: getattr(connection, name) for name in _TCP}
         row["peers"] = [{name: getattr(peer, name) for name in _PEER} for peer in connection.peers]
     return row
 
@@ -62,15 +70,15 @@ def load_connection(row: Row, now: float) -> Connection:
     """The connection in a row, not yet in a table. Raises SnapshotError."""
     try:
         keys = bytes.fromhex(row["original"]), bytes.fromhex(row["reply"])
-        kind = TcpConnection if row["protocol"] == IPPROTO_TCP else Connection
+        kind = _KINDS.get(row["protocol"], Connection)
         connection = kind(row["protocol"], keys[0], keys[1], now - float(row["age_s"]))
         for name in _COMMON:
             setattr(connection, name, row[name])
         connection.deadline = now + float(row["left_s"])
         connection.status &= ~CONFIRMED
+        for name in _own_fields(connection):
+            setattr(connection, name, row["own"][name])
         if isinstance(connection, TcpConnection):
-            for name in _TCP:
-                setattr(connection, name, row["tcp"][name])
             for peer, values in zip(connection.peers, row["peers"], strict=True):
                 _load_peer(peer, values)
     except (KeyError, TypeError, ValueError) as fault:
@@ -86,6 +94,13 @@ def restore(table: Table, rows: list[Row], now: float) -> int:
         if connection.deadline > now and table.insert(connection, now):
             entered += 1
     return entered
+
+
+def _own_fields(connection: Connection) -> tuple[str, ...]:
+    """What a protocol's connections have beside what all have."""
+    if isinstance(connection, TcpConnection):
+        return _TCP
+    return _SCTP if isinstance(connection, SctpConnection) else ()
 
 
 def _load_peer(peer: TcpPeer, values: Row) -> None:

@@ -24,10 +24,20 @@ TIMEOUT_DEFAULTS: Final[dict[str, int]] = {
     "udp_timeout_stream": 120,
     "icmp_timeout": 30,
     "icmpv6_timeout": 30,
+    "sctp_timeout_closed": 10,
+    "sctp_timeout_cookie_wait": 3,
+    "sctp_timeout_cookie_echoed": 3,
+    "sctp_timeout_established": 210,
+    "sctp_timeout_shutdown_sent": 3,
+    "sctp_timeout_shutdown_recd": 3,
+    "sctp_timeout_shutdown_ack_sent": 3,
+    "sctp_timeout_heartbeat_sent": 30,
+    "gre_timeout": 30,
+    "gre_timeout_stream": 180,
     "generic_timeout": 600,
 }
 
-# The TCP states in the order of their numbers (tcp.py); NONE has no time of its own.
+# The TCP states in the order of their numbers (tcp_states.py); NONE has no time of its own.
 _TCP_BY_STATE: Final[tuple[str, ...]] = (
     "tcp_timeout_syn_sent",
     "tcp_timeout_syn_sent",
@@ -40,15 +50,30 @@ _TCP_BY_STATE: Final[tuple[str, ...]] = (
     "tcp_timeout_close",
     "tcp_timeout_syn_sent2",
 )
+# The SCTP states likewise (sctp_states.py).
+_SCTP_BY_STATE: Final[tuple[str, ...]] = (
+    "sctp_timeout_closed",
+    "sctp_timeout_closed",
+    "sctp_timeout_cookie_wait",
+    "sctp_timeout_cookie_echoed",
+    "sctp_timeout_established",
+    "sctp_timeout_shutdown_sent",
+    "sctp_timeout_shutdown_recd",
+    "sctp_timeout_shutdown_ack_sent",
+    "sctp_timeout_heartbeat_sent",
+)
 
 
 class Timeouts:
-    """The timeouts in the form the trackers read; seconds as floats. `tcp` is indexed by state."""
+    """The timeouts as the trackers read them: seconds as floats, `tcp` and `sctp` by state."""
 
     __slots__ = (
         "generic",
+        "gre",
+        "gre_stream",
         "icmp",
         "icmpv6",
+        "sctp",
         "tcp",
         "tcp_max_retrans",
         "tcp_unacknowledged",
@@ -69,4 +94,7 @@ class Timeouts:
         self.udp_stream = float(seconds["udp_timeout_stream"])
         self.icmp = float(seconds["icmp_timeout"])
         self.icmpv6 = float(seconds["icmpv6_timeout"])
+        self.sctp: list[float] = [float(seconds[name]) for name in _SCTP_BY_STATE]
+        self.gre = float(seconds["gre_timeout"])
+        self.gre_stream = float(seconds["gre_timeout_stream"])
         self.generic = float(seconds["generic_timeout"])

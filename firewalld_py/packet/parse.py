@@ -12,16 +12,20 @@ from typing import Final
 
 from firewalld_py.packet.packet import Packet, PacketMeta
 from firewalld_py.packet.protocols import (
+    EXTENSION_HEADERS,
+    GRE_PPTP_HEADER,
+    GRE_PROTOCOL_PPP,
+    GRE_VERSION,
+    GRE_VERSION_PPTP,
     ICMP_HEADER,
     IPPROTO_AH,
     IPPROTO_DCCP,
-    IPPROTO_DSTOPTS,
     IPPROTO_FRAGMENT,
+    IPPROTO_GRE,
     IPPROTO_HOPOPTS,
     IPPROTO_ICMP,
     IPPROTO_ICMPV6,
     IPPROTO_NONE,
-    IPPROTO_ROUTING,
     IPPROTO_SCTP,
     IPPROTO_TCP,
     IPPROTO_UDP,
@@ -29,6 +33,7 @@ from firewalld_py.packet.protocols import (
     IPV4_MIN,
     IPV6_HEADER,
     NR_ICMP_TYPES,
+    SCTP_HEADER,
     TCP_ACK,
     TCP_FIN,
     TCP_MIN,
@@ -39,6 +44,7 @@ from firewalld_py.packet.protocols import (
 )
 from firewalld_py.packet.reasons import (
     FRAGMENT,
+    GRE_PAYLOAD,
     ICMP_TYPE,
     ICMP_WRONG_FAMILY,
     IP_HEADER_LENGTH,
@@ -140,47 +146,35 @@ def _parse_ipv6(packet: Packet, data: bytes) -> int:
     if length > len(data) and not packet.meta.truncated:
         return IP_TOTAL_LENGTH
     packet.transport = IPV6_HEADER
-    if next_header in (
-        IPPROTO_HOPOPTS,
-        IPPROTO_ROUTING,
-        IPPROTO_FRAGMENT,
-        IPPROTO_AH,
-        IPPROTO_NONE,
-        IPPROTO_DSTOPTS,
-    ):
-        return _skip_extension_headers(packet, data, next_header)
+    if next_header in EXTENSION_HEADERS or next_header == IPPROTO_NONE:
+        return _skip_extension_headers(packet, data)
     return OK
 
 
-def _skip_extension_headers(packet: Packet, data: bytes, next_header: int) -> int:
+def _skip_extension_headers(packet: Packet, data: bytes) -> int:
     """Find the transport header, as ipv6_skip_exthdr() in net/ipv6/exthdrs_core.c does."""
-    at = IPV6_HEADER
     end = min(packet.length, len(data))
     for _ in range(MAX_EXTENSION_HEADERS):
-        if next_header == IPPROTO_NONE:
-            packet.protocol = IPPROTO_NONE
+        protocol = packet.protocol
+        at = packet.transport
+        if protocol == IPPROTO_NONE:
             return IPV6_NO_NEXT_HEADER
-        if at + 8 > end:
-            packet.protocol = next_header
+        if protocol not in EXTENSION_HEADERS:
+            return OK
+        # Of a header no more than its first two octets is asked for, of a fragment's four.
+        if at + (4 if protocol == IPPROTO_FRAGMENT else 2) > end:
             return IPV6_EXTENSION
-        if next_header == IPPROTO_FRAGMENT:
+        packet.protocol = data[at]
+        if protocol == IPPROTO_FRAGMENT:
             if (data[at + 2] << 8 | data[at + 3]) & 0xFFF9:  # offset or more-fragments
                 packet.fragment = True
-                packet.protocol = data[at]
                 return FRAGMENT
             size = 8
-        elif next_header == IPPROTO_AH:
+        elif protocol == IPPROTO_AH:
             size = (data[at + 1] + 2) << 2
-        elif next_header in (IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS):
-            size = (data[at + 1] + 1) << 3
         else:
-            packet.protocol = next_header
-            packet.transport = at
-            return OK
-        next_header = data[at]
-        at += size
-        packet.protocol = next_header
-        packet.transport = at
+            size = (data[at + 1] + 1) << 3
+        packet.transport = at + size
     return IPV6_EXTENSION
 
 
@@ -195,10 +189,13 @@ def _parse_transport(packet: Packet, data: bytes) -> int:
     if protocol in (IPPROTO_ICMP, IPPROTO_ICMPV6):
         return _parse_icmp(packet, data, at, end)
     if protocol in (IPPROTO_SCTP, IPPROTO_DCCP):
-        if at + 4 > end:
+        if at + 4 <= end:
+            _read_ports(packet, data, at)
+        if protocol == IPPROTO_SCTP and at + SCTP_HEADER > end:
             return TRANSPORT_TOO_SHORT
-        _read_ports(packet, data, at)
         return OK
+    if protocol == IPPROTO_GRE:
+        return _parse_gre(data, at, end)
     if protocol == IPPROTO_UDPLITE:
         return _parse_udplite(packet, data, at, end)
     return OK
@@ -253,6 +250,14 @@ def _parse_udplite(packet: Packet, data: bytes, at: int, end: int) -> int:
     if data[at + 6] == 0 and data[at + 7] == 0:
         return UDPLITE_NO_CHECKSUM
     return OK
+
+
+def _parse_gre(data: bytes, at: int, end: int) -> int:
+    """RFC 2784; of version 1 (RFC 2637) the payload is always PPP."""
+    if at + GRE_PPTP_HEADER > end or data[at + 1] & GRE_VERSION != GRE_VERSION_PPTP:
+        return OK
+    payload = data[at + 2] << 8 | data[at + 3]
+    return OK if payload == GRE_PROTOCOL_PPP else GRE_PAYLOAD
 
 
 def _parse_icmp(packet: Packet, data: bytes, at: int, end: int) -> int:

@@ -29,12 +29,25 @@ IPPROTO_DSTOPTS: Final = 60
 IPPROTO_SCTP: Final = 132
 IPPROTO_UDPLITE: Final = 136
 
+# IPv6 extension headers that lead on to another header (RFC 8200 section 4). Mobility (135) and HIP
+# (139) are protocols of their own to Linux.
+EXTENSION_HEADERS: Final[frozenset[int]] = frozenset(
+    {IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_FRAGMENT, IPPROTO_AH, IPPROTO_DSTOPTS}
+)
+
 # Header lengths in octets.
 IPV4_MIN: Final = 20
 IPV6_HEADER: Final = 40
 TCP_MIN: Final = 20
 UDP_HEADER: Final = 8
 ICMP_HEADER: Final = 8
+SCTP_HEADER: Final = 12
+
+# GRE, and its version 1 as PPTP has it (RFC 2784, 2637).
+GRE_VERSION: Final = 0x07  # of the second octet
+GRE_VERSION_PPTP: Final = 1
+GRE_PROTOCOL_PPP: Final = 0x880B
+GRE_PPTP_HEADER: Final = 8  # up to and with the call id
 
 # TCP flags, the low octet of the flag word.
 TCP_FIN: Final = 0x01

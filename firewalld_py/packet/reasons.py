@@ -27,25 +27,30 @@ UDPLITE_NO_CHECKSUM: Final = 13
 CHECKSUM: Final = 14
 ICMP_TYPE: Final = 15
 ICMP_WRONG_FAMILY: Final = 16
+GRE_PAYLOAD: Final = 17
 
 # Faults of its place in a connection (conntrack/).
-TCP_NOT_A_START: Final = 17
-TCP_NOT_PICKED_UP: Final = 18
-TCP_STATE: Final = 19
-TCP_ABOVE_WINDOW: Final = 20
-TCP_ACK_OF_UNSEEN_DATA: Final = 21
-TCP_STALE_RST: Final = 22
-ICMP_NOT_A_START: Final = 23
-ICMP_ERROR_QUOTE: Final = 24
-ICMP_ERROR_UNRELATED: Final = 25
-ICMP_ERROR_ADDRESS: Final = 26
-ICMPV6_REDIRECT_SOURCE: Final = 27
-TABLE_FULL: Final = 28
+TCP_NOT_A_START: Final = 18
+TCP_NOT_PICKED_UP: Final = 19
+TCP_STATE: Final = 20
+TCP_ABOVE_WINDOW: Final = 21
+TCP_ACK_OF_UNSEEN_DATA: Final = 22
+TCP_STALE_RST: Final = 23
+ICMP_NOT_A_START: Final = 24
+ICMP_ERROR_QUOTE: Final = 25
+ICMP_ERROR_UNRELATED: Final = 26
+ICMP_ERROR_ADDRESS: Final = 27
+ICMPV6_REDIRECT_SOURCE: Final = 28
+SCTP_CHUNKS: Final = 29
+SCTP_NOT_A_START: Final = 30
+SCTP_STATE: Final = 31
+SCTP_VERIFICATION_TAG: Final = 32
+TABLE_FULL: Final = 33
 
 # What decided (pipeline.py, service/).
-RULE: Final = 29
-POLICY: Final = 30
-INTERNAL_ERROR: Final = 31
+RULE: Final = 34
+POLICY: Final = 35
+INTERNAL_ERROR: Final = 36
 
 REASON_NAMES: Final[tuple[str, ...]] = (
     "ok",
@@ -65,6 +70,7 @@ REASON_NAMES: Final[tuple[str, ...]] = (
     "checksum",
     "icmp_type",
     "icmp_wrong_family",
+    "gre_payload",
     "tcp_not_a_start",
     "tcp_not_picked_up",
     "tcp_state",
@@ -76,6 +82,10 @@ REASON_NAMES: Final[tuple[str, ...]] = (
     "icmp_error_unrelated",
     "icmp_error_address",
     "icmpv6_redirect_source",
+    "sctp_chunks",
+    "sctp_not_a_start",
+    "sctp_state",
+    "sctp_verification_tag",
     "table_full",
     "rule",
     "policy",

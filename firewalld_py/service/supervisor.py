@@ -128,6 +128,7 @@ class Supervisor:
             await self._worker.stop()
         await self._control.close()
         self._rejects.shutdown(wait=False, cancel_futures=True)
+        self._rejecter.close()
         self._links.close()
         if self._backend is not None:
             self._log.notice("stopped", event="stopped")
