@@ -24,7 +24,7 @@ class Table:
         self.size = 0
         self._by_key: dict[bytes, Connection] = {}
         self._wheel: dict[int, list[Connection]] = {}
-        self._swept: int = -1  # slots up to this one are done; -1 before the first packet
+        self._swept: int = -1  # slots up to this one are done; -1 before the first connection
 
     def find(self, key: bytes, now: float) -> Connection | None:
         """The living connection that has this key in either direction."""
@@ -68,8 +68,6 @@ class Table:
         Returns how many looks were used; less than `budget` means that the sweep is up to date.
         """
         current = int(now / SLOT_S)
-        if self._swept < 0:
-            self._swept = current - 1
         used = 0
         while self._swept < current:
             if not self._wheel:
@@ -108,6 +106,8 @@ class Table:
 
     def _schedule(self, connection: Connection, now: float) -> None:
         """Put the connection into the slot in which it may be past its deadline, at the latest."""
+        if self._swept < 0:
+            self._swept = int(now / SLOT_S) - 1
         ahead = int((connection.deadline - now) / SLOT_S) + 1
         slot = int(now / SLOT_S) + min(max(ahead, 1), MAX_AHEAD_S)
         if slot <= self._swept:

@@ -62,8 +62,6 @@ from firewalld_py.packet.reasons import (
     UDPLITE_NO_CHECKSUM,
 )
 
-MAX_EXTENSION_HEADERS: Final = 64  # more than fit into any sane packet; then IPV6_EXTENSION
-
 
 def _valid_flags() -> bytes:
     """A 256-octet table: 1 where the flag octet is a combination that nf_conntrack takes.
@@ -154,7 +152,7 @@ def _parse_ipv6(packet: Packet, data: bytes) -> int:
 def _skip_extension_headers(packet: Packet, data: bytes) -> int:
     """Find the transport header, as ipv6_skip_exthdr() in net/ipv6/exthdrs_core.c does."""
     end = min(packet.length, len(data))
-    for _ in range(MAX_EXTENSION_HEADERS):
+    while True:  # ends with the packet: every header has 8 octets at least
         protocol = packet.protocol
         at = packet.transport
         if protocol == IPPROTO_NONE:
@@ -175,7 +173,6 @@ def _skip_extension_headers(packet: Packet, data: bytes) -> int:
         else:
             size = (data[at + 1] + 1) << 3
         packet.transport = at + size
-    return IPV6_EXTENSION
 
 
 def _parse_transport(packet: Packet, data: bytes) -> int:
