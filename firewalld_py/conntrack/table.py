@@ -75,7 +75,7 @@ class Table:
                 break
             slot = self._swept + 1
             if current - slot > MAX_AHEAD_S:
-                slot = min(self._wheel)  # the clock leapt; what lies between is empty
+                slot = min(min(self._wheel), current)  # the clock leapt: skip what is empty
             due = self._wheel.get(slot)
             if due is not None:
                 while due:
@@ -84,7 +84,7 @@ class Table:
                     used += 1
                     self._look_at(due.pop(), now)
                 del self._wheel[slot]
-            self._swept = min(slot, current)
+            self._swept = slot
         return used
 
     def connections(self) -> list[Connection]:

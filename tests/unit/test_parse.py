@@ -14,7 +14,7 @@ from scapy.packet import Packet as Scapy
 from scapy.packet import Raw
 
 from firewalld_py.packet.packet import Packet, PacketMeta
-from firewalld_py.packet.parse import MAX_EXTENSION_HEADERS, VALID_TCP_FLAGS, parse
+from firewalld_py.packet.parse import VALID_TCP_FLAGS, parse
 from firewalld_py.packet.reasons import OK, REASON_NAMES
 from tests import wire
 
@@ -91,8 +91,10 @@ def test_extension_headers_are_walked_to_the_transport_header() -> None:
     assert (packet.sport, packet.dport) == (5, 6)
 
 
-def test_the_walk_over_extension_headers_has_an_end() -> None:
-    chain = wire.extension(60) * MAX_EXTENSION_HEADERS + wire.udp()
+def test_the_walk_over_extension_headers_ends_with_the_packet() -> None:
+    chain = wire.extension(60) * 999
+    found = parsed(wire.ipv6(CLIENT6, SERVER6, 60, chain + wire.extension(17) + wire.udp()))
+    assert (found.fault, found.protocol) == (OK, 17)
     assert fault(wire.ipv6(CLIENT6, SERVER6, 60, chain)) == "ipv6_extension"
 
 
