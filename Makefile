@@ -14,7 +14,7 @@ export DESTDIR PREFIX SYSCONFDIR
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench install uninstall clean setup setup-check setup-core setup-lab
+.PHONY: help run test lint format bench install uninstall clean setup setup-check setup-core setup-lab setup-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -23,7 +23,7 @@ help: ## this list
 run: setup-lab ## the firewall at work: a world of network namespaces, real traffic, its verdicts (INTERACTIVE=1 for a shell)
 	@$(VENV_PYTHON) -m tests.lab.demo $(ARGS)
 
-test: setup-lab ## all tests: the core interpreted and compiled, the daemon live (ARGS='-k udp' for some)
+test: setup-test ## all tests: the core interpreted and compiled, the daemon live (ARGS='-k udp' for some)
 	@$(VENV_PYTHON) -m tests $(ARGS)
 
 lint: setup-check ## ruff and mypy --strict
@@ -54,6 +54,9 @@ install: ## the daemon on this gateway: package, command, configuration, systemd
 
 uninstall: ## what install put in place, but not the configuration
 	@tools/install uninstall
+
+setup-test: ## (internal) setup-lab and what boots a gateway in a container
+	@tools/setup test
 
 clean: ## remove all that make has made here
 	rm -rf .venv .stamps build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

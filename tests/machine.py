@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -69,10 +70,20 @@ def _nfqueue() -> str | None:
     return f"neither iptables nor nft takes a rule with a queue here ({failures[0]}; {failures[1]})"
 
 
+def _boot() -> str | None:
+    """A container that systemd could be booted in; only /usr of this machine is shown to it."""
+    nspawn = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--pipe"]
+    why = _fails([*nspawn, "--volatile=yes", "--directory=/", "/usr/bin/true"])
+    if why is None and not Path("/usr/lib/systemd/systemd").exists():
+        why = "systemd is not installed"
+    return why and f"systemd cannot be booted in a container here ({why})"
+
+
 PROBES: Final[dict[str, Callable[[], str | None]]] = {
     "root": _root,
     "netns": _netns,
     "nfqueue": _nfqueue,
+    "boot": _boot,
 }
 
 

@@ -1,0 +1,1 @@
+"""A real systemd boots a gateway on which `make install` was run."""
