@@ -65,6 +65,7 @@ class IptablesBackend:
         self._layout = layout or LAYOUTS[kind][0]
         # Whether it may be looked at where that could set up legacy tables; see _exists.
         self._in_use = not variant
+        self._absent = False
 
     @property
     def table(self) -> str:
@@ -164,10 +165,14 @@ class IptablesBackend:
 
     def _save(self, family: str, table: str, *options: str) -> str:
         """Return what iptables-save prints of one table, nothing where the kernel lacks it all."""
+        if self._absent:
+            return ""
         try:
             return run_tool([f"{family}{self._variant}-save", *options, "-t", table])
         except HookError as error:
             if not self._legacy and lacks_nf_tables(error):
+                # One try is enough: each makes the kernel look for the module again.
+                self._absent = True
                 return ""
             raise
 

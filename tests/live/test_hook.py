@@ -506,12 +506,13 @@ def test_the_rest_of_the_nft_script_is_taken_by_the_kernel_twice_and_removed(wor
         assert run_command(["nft", "list", "ruleset"]) == ""
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.needs(n)) for n in IPTABLES])
+@pytest.mark.needs(*IPTABLES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name in ("nft", *IPTABLES)])
 def test_behind_the_kernels_nat_both_directions_show_one_pair_of_addresses(
     world: World, name: str
 ) -> None:
     redirect = ["-A", "OUTPUT", "-d", "192.0.2.7", "-j", "DNAT", "--to-destination", SERVER4]
-    _in(world.gateway, name, "-t", "nat", *redirect)
+    _in(world.gateway, name if name in IPTABLES else "iptables-nft", "-t", "nat", *redirect)
     with (
         judge(world.gateway, "accept", QUEUE) as listening,
         udp_server(world.server, SERVER4, PORT, lambda question: b"answer to " + question),
