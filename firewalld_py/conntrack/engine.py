@@ -30,7 +30,7 @@ from firewalld_py.conntrack.helpers.base import HELPERS
 from firewalld_py.conntrack.icmp import ICMPV6_UNTRACKED, IcmpTracker
 from firewalld_py.conntrack.icmp_error import inspect_error, is_icmp_error
 from firewalld_py.conntrack.sctp import SctpTracker
-from firewalld_py.conntrack.table import Table
+from firewalld_py.conntrack.table import Table, Watcher
 from firewalld_py.conntrack.tcp import TcpTracker
 from firewalld_py.conntrack.tracker import REMOVE, REOPEN, Settings, Tracker
 from firewalld_py.conntrack.udp import UdpTracker
@@ -51,12 +51,12 @@ from firewalld_py.packet.reasons import CHECKSUM, ICMP_NOT_A_START, OK, TABLE_FU
 PROTOCOLS: Final = 256
 
 
-class Conntrack:
+class Conntrack(Watcher):
     """The state table with the trackers, helpers and expectations that work on it."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.table = Table(settings.maximum)
+        self.table = Table(settings.maximum, self)
         self.expectations = ExpectationTable()
         self._trackers = make_trackers(settings)
 
@@ -95,6 +95,11 @@ class Conntrack:
     def expire(self, now: float, budget: int) -> int:
         """Sweep out dead connections, `budget` looks at most; see Table.expire()."""
         return self.table.expire(now, budget)
+
+    def destroyed(self, connection: Connection) -> None:
+        """A connection is gone, and with it what it led to expect."""
+        if connection.helper:
+            self.expectations.forget_master(connection)
 
     def _track(self, packet: Packet, key: bytes, now: float) -> CtInfo | None:
         """One round; None if the packet ended the connection it was found in, to open another."""

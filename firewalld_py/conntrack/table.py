@@ -16,11 +16,19 @@ SLOT_S: Final = 1.0
 MAX_AHEAD_S: Final = 64  # a far deadline is looked at again after this many slots
 
 
+class Watcher:
+    """Somebody who wants to know of connections that leave the table."""
+
+    def destroyed(self, connection: Connection) -> None:
+        raise NotImplementedError
+
+
 class Table:
     """Connections by key. `maximum` bounds their number; `insert` refuses beyond it."""
 
-    def __init__(self, maximum: int) -> None:
+    def __init__(self, maximum: int, watcher: Watcher | None = None) -> None:
         self.maximum = maximum
+        self._watcher = watcher
         self.size = 0
         self._by_key: dict[bytes, Connection] = {}
         self._wheel: dict[int, list[Connection]] = {}
@@ -61,6 +69,8 @@ class Table:
         if connection.reply_key != connection.original_key:
             del self._by_key[connection.reply_key]
         self.size -= 1
+        if self._watcher is not None:
+            self._watcher.destroyed(connection)
 
     def expire(self, now: float, budget: int) -> int:
         """Sweep out what is past its deadline, looking at `budget` connections at most.
