@@ -74,6 +74,10 @@ class Connection:
         self.reply_packets = 0
         self.reply_octets = 0
 
+    def may_be_forgotten(self, now: float) -> bool:
+        """Whether it may give way to a new connection when the table is full."""
+        return self.status & ASSURED == 0 or self.deadline <= now
+
     def refresh(self, deadline: float, direction: int, octets: int) -> None:
         """Move the deadline and count the packet, as nf_ct_refresh_acct() does."""
         self.deadline = deadline

@@ -98,7 +98,7 @@ class Conntrack(Watcher):
 
     def destroyed(self, connection: Connection) -> None:
         """A connection is gone, and with it what it led to expect."""
-        if connection.helper:
+        if self.expectations.size:
             self.expectations.forget_master(connection)
 
     def _track(self, packet: Packet, key: bytes, now: float) -> CtInfo | None:
@@ -135,7 +135,7 @@ class Conntrack(Watcher):
         refusal = tracker.refusal(packet)
         if refusal != OK:
             return CtInfo(INVALID, reason=refusal)
-        if self.table.is_full():
+        if self.table.is_full() and not self.table.make_room(now):
             return CtInfo(INVALID, reason=TABLE_FULL)
         connection = tracker.open(packet, key, reply, now)
         expectation = self.expectations.take(key, now)

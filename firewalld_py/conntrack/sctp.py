@@ -28,6 +28,7 @@ from firewalld_py.conntrack.sctp_states import (
     ROWS,
     SHUTDOWN_ACK,
     SHUTDOWN_COMPLETE,
+    SHUTDOWN_STATES,
     TRANSITIONS,
 )
 from firewalld_py.conntrack.tracker import Tracker
@@ -79,6 +80,9 @@ class SctpConnection(Connection):
         self.reply_tag = 0
         self.heartbeat_failed = False  # a heartbeat came with another tag: an answer may prove it
         self.heartbeat_direction = ORIGINAL
+
+    def may_be_forgotten(self, now: float) -> bool:
+        return self.state in SHUTDOWN_STATES or super().may_be_forgotten(now)
 
     def tag(self, direction: int) -> int:
         return self.original_tag if direction == ORIGINAL else self.reply_tag

@@ -23,6 +23,11 @@ SHUTDOWN_ACK_SENT: Final = 7
 HEARTBEAT_SENT: Final = 8
 INVALID: Final = 9
 
+# In these the association is ending, and the entry may give way to a new one.
+SHUTDOWN_STATES: Final[frozenset[int]] = frozenset(
+    {SHUTDOWN_SENT, SHUTDOWN_RECD, SHUTDOWN_ACK_SENT}
+)
+
 STATE_NAMES: Final[tuple[str, ...]] = (
     "NONE",
     "CLOSED",

@@ -13,6 +13,7 @@ from typing import Final
 from firewalld_py.conntrack.connection import CONFIRMED, DYING, Connection
 
 SLOT_S: Final = 1.0
+EVICTION_LOOKS: Final = 64
 MAX_AHEAD_S: Final = 64  # a far deadline is looked at again after this many slots
 
 
@@ -59,6 +60,35 @@ class Table:
         self.size += 1
         self._schedule(connection, now)
         return True
+
+    def make_room(self, now: float) -> bool:
+        """Forget one connection that was never assured, or is closing, if one is found at once.
+
+        Those whose slots come first are looked at, EVICTION_LOOKS of them, as the kernel's
+        early_drop() looks at some buckets; those that stay are put where their deadline belongs.
+        """
+        staying: list[Connection] = []
+        found = self._first_forgettable(now, staying)
+        for connection in staying:
+            self._schedule(connection, now)
+        if found is not None:
+            self.remove(found)
+        return found is not None
+
+    def _first_forgettable(self, now: float, staying: list[Connection]) -> Connection | None:
+        """Take connections out of their slots until one may go; the others are in `staying`."""
+        for slot in range(self._swept + 1, self._swept + MAX_AHEAD_S + 3):
+            bucket = self._wheel.get(slot)
+            while bucket:
+                if len(staying) == EVICTION_LOOKS:
+                    return None
+                connection = bucket.pop()
+                if connection.status & DYING:
+                    continue
+                if connection.may_be_forgotten(now):
+                    return connection
+                staying.append(connection)
+        return None
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection; one that is not in the table is left alone."""

@@ -19,7 +19,7 @@ from firewalld_py.conntrack.tcp_states import (
     CLASS_SYN_ACK,
     CLASSES,
     CLOSE,
-    CLOSE_WAIT,
+    CLOSING_STATES,
     ESTABLISHED,
     FIN_WAIT,
     IGNORED,
@@ -62,9 +62,6 @@ from firewalld_py.packet.reasons import (
 )
 
 CLOSING_EXPIRY_S: Final = 120.0  # a closing connection with less than this left is left alone
-CLOSING_STATES: Final[frozenset[int]] = frozenset(
-    {FIN_WAIT, LAST_ACK, TIME_WAIT, CLOSE, CLOSE_WAIT}
-)
 
 # Steps of judging an RST.
 _CHECK_WINDOW: Final = 0

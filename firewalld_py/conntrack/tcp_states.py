@@ -45,6 +45,11 @@ STATE_NAMES: Final[tuple[str, ...]] = (
     "IGNORED",
 )
 
+# In these the ports may be in use again already, and the entry may give way to a new connection.
+CLOSING_STATES: Final[frozenset[int]] = frozenset(
+    {FIN_WAIT, CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSE}
+)
+
 # Classes of segments by their flags.
 CLASS_SYN: Final = 0
 CLASS_SYN_ACK: Final = 1

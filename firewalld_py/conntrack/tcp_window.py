@@ -15,7 +15,13 @@ from __future__ import annotations
 from typing import Final
 
 from firewalld_py.conntrack.connection import ORIGINAL, REPLY, Connection
-from firewalld_py.conntrack.tcp_states import CLASS_ACK, CLASS_NONE, SYN_RECV, SYN_SENT
+from firewalld_py.conntrack.tcp_states import (
+    CLASS_ACK,
+    CLASS_NONE,
+    CLOSING_STATES,
+    SYN_RECV,
+    SYN_SENT,
+)
 from firewalld_py.packet.packet import Packet
 from firewalld_py.packet.protocols import (
     TCP_ACK,
@@ -113,6 +119,9 @@ class TcpConnection(Connection):
         self.last_flags = 0
         self.last_scale = 0
         self.retransmissions = 0
+
+    def may_be_forgotten(self, now: float) -> bool:
+        return self.state in CLOSING_STATES or super().may_be_forgotten(now)
 
     def peer(self, direction: int) -> TcpPeer:
         return self.peers[0] if direction == ORIGINAL else self.peers[1]
