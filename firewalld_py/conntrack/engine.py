@@ -88,7 +88,7 @@ class Conntrack(Watcher):
                 connection.helper = helper
             if not self.table.insert(connection, now):
                 return TABLE_FULL
-        if connection.helper and info.state != RELATED:
+        if connection.helper and packet.protocol == connection.protocol:  # no ICMP error about it
             self._ask_helper(connection, packet, info.direction, now)
         return OK
 

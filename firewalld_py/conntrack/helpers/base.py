@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from firewalld_py.conntrack.connection import Connection
 from firewalld_py.conntrack.expectation import Expectation
 from firewalld_py.packet.packet import Packet
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Helper:
     """The seam: one subclass a protocol, each in a file of its own beside this one.
 
