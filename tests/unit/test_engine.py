@@ -1,0 +1,281 @@
+"""The engine: the order of its questions, what it enters and when, expectations and helpers.
+
+What it says of whole exchanges is in the traces of tests/cases.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+import firewalld_py
+from firewalld_py.conntrack.connection import (
+    CONFIRMED,
+    DYING,
+    ESTABLISHED,
+    EXPECTED,
+    INVALID,
+    NEW,
+    ORIGINAL,
+    RELATED,
+    REPLY,
+    UNTRACKED,
+    Connection,
+    CtInfo,
+)
+from firewalld_py.conntrack.engine import Conntrack, make_trackers
+from firewalld_py.conntrack.expectation import MAX_PER_MASTER, Expectation
+from firewalld_py.conntrack.helpers.base import HELPERS, Helper
+from firewalld_py.conntrack.icmp import IcmpTracker
+from firewalld_py.conntrack.tcp import TcpTracker
+from firewalld_py.conntrack.tracker import Settings, Tracker
+from firewalld_py.conntrack.udp import UdpTracker
+from firewalld_py.packet.packet import Packet, PacketMeta
+from firewalld_py.packet.parse import parse
+from firewalld_py.packet.protocols import HOOK_OUTPUT
+from firewalld_py.packet.reasons import CHECKSUM, OK, TABLE_FULL, UDP_LENGTH
+from tests import wire
+from tests.segments import datagram, segment
+
+ALL: Final = 1 << 30
+
+
+def accepted(conntrack: Conntrack, packet: Packet, now: float = 0.0, helper: str = "") -> CtInfo:
+    """Track a packet and let it through."""
+    info = conntrack.inspect(packet, now)
+    assert conntrack.confirm(info, packet, helper, now) == OK
+    return info
+
+
+def connection_of(info: CtInfo) -> Connection:
+    assert info.connection is not None
+    return info.connection
+
+
+def test_each_protocol_has_its_tracker() -> None:
+    trackers = make_trackers(Settings())
+    assert len(trackers) == 256
+    assert isinstance(trackers[6], TcpTracker)
+    assert isinstance(trackers[17], UdpTracker)
+    assert isinstance(trackers[136], UdpTracker)
+    assert isinstance(trackers[1], IcmpTracker)
+    assert isinstance(trackers[58], IcmpTracker)
+    assert type(trackers[50]) is Tracker
+
+
+def test_a_connection_is_in_the_table_only_after_its_first_packet_was_accepted() -> None:
+    conntrack = Conntrack(Settings())
+    info = conntrack.inspect(datagram(), 0.0)
+    assert (info.state, conntrack.table.size) == (NEW, 0)
+    assert not connection_of(info).status & CONFIRMED
+    assert conntrack.inspect(datagram(REPLY), 0.0).state == NEW  # nobody asked, as yet
+    assert conntrack.confirm(info, datagram(), "", 0.0) == OK
+    assert connection_of(info).status & CONFIRMED
+    answer = conntrack.inspect(datagram(REPLY), 0.0)
+    assert (answer.state, answer.direction) == (ESTABLISHED, REPLY)
+    assert answer.connection is info.connection
+
+
+def test_a_fault_comes_first_and_is_the_reason() -> None:
+    packet = parse(wire.ip(wire.CLIENT4, wire.SERVER4, wire.UDP, wire.udp(length=1)), PacketMeta())
+    info = Conntrack(Settings()).inspect(packet, 0.0)
+    assert (info.state, info.reason, info.connection) == (INVALID, UDP_LENGTH, None)
+
+
+def test_checksums_are_not_checked_in_what_this_machine_sends() -> None:
+    # They are filled in by the network card, later.
+    wrong = wire.ip(wire.CLIENT4, wire.SERVER4, wire.UDP, wire.udp(b"x"), checksum=0xDEAD)
+    conntrack = Conntrack(Settings(checksum=True))
+    assert conntrack.inspect(parse(wrong, PacketMeta()), 0.0).reason == CHECKSUM
+    assert conntrack.inspect(parse(wrong, PacketMeta(HOOK_OUTPUT)), 0.0).state == NEW
+
+
+def test_there_is_nothing_to_confirm_of_invalid_and_untracked_packets() -> None:
+    conntrack = Conntrack(Settings())
+    for state in (INVALID, UNTRACKED):
+        assert conntrack.confirm(CtInfo(state), datagram(), "", 0.0) == OK
+    assert conntrack.table.size == 0
+
+
+def test_a_table_that_fills_up_meanwhile_is_full_at_the_end_too() -> None:
+    conntrack = Conntrack(Settings(maximum=1))
+    first = conntrack.inspect(datagram(sport=1), 0.0)
+    second = conntrack.inspect(datagram(sport=2), 0.0)
+    assert conntrack.confirm(first, datagram(sport=1), "", 0.0) == OK
+    assert conntrack.confirm(second, datagram(sport=2), "", 0.0) == TABLE_FULL
+
+
+def test_a_connection_that_is_past_its_deadline_makes_room() -> None:
+    conntrack = Conntrack(Settings(maximum=1))
+    accepted(conntrack, datagram(sport=1), 0.0)
+    conntrack.expire(1.0, ALL)
+    conntrack.expire(100.0, ALL)
+    assert accepted(conntrack, datagram(sport=2), 100.0).state == NEW
+
+
+def test_a_connection_that_its_packet_ended_is_not_entered_again() -> None:
+    conntrack = Conntrack(Settings())
+    accepted(conntrack, segment(ORIGINAL, "S", 1000))
+    refusal = accepted(conntrack, segment(REPLY, "RA", 0, 1001))
+    assert connection_of(refusal).status & DYING
+    assert conntrack.table.size == 0
+
+
+def test_tracking_counts_packets_and_octets_of_both_directions() -> None:
+    conntrack = Conntrack(Settings())
+    accepted(conntrack, datagram(payload=b"12"))
+    accepted(conntrack, datagram(payload=b"12"))
+    connection = connection_of(accepted(conntrack, datagram(REPLY, payload=b"1234")))
+    assert (connection.original_packets, connection.original_octets) == (2, 60)
+    assert (connection.reply_packets, connection.reply_octets) == (1, 32)
+
+
+# --- expectations ---
+
+
+def with_expectation(*ports: int, helper: str = "", mark: int = 0) -> tuple[Conntrack, Connection]:
+    """A control connection, to port 21, that expects UDP from the client to each of the ports."""
+    conntrack = Conntrack(Settings())
+    control = segment(ORIGINAL, "S", 1000)
+    master = connection_of(accepted(conntrack, control))
+    master.mark = mark
+    for port in ports:
+        expectation = Expectation(master, b"", wire.SERVER4, wire.UDP, port, 60.0, helper=helper)
+        assert conntrack.expectations.expect(expectation)
+    return conntrack, master
+
+
+def test_an_expected_connection_is_related_until_it_is_answered_and_knows_its_master() -> None:
+    conntrack, master = with_expectation(2000, mark=7)
+    first = accepted(conntrack, datagram(dport=2000), 1.0)
+    connection = connection_of(first)
+    assert (first.state, first.direction) == (RELATED, ORIGINAL)
+    assert connection.master is master
+    assert connection.status & EXPECTED
+    assert connection.mark == 7
+    assert accepted(conntrack, datagram(dport=2000), 1.0).state == RELATED
+    assert accepted(conntrack, datagram(REPLY, dport=2000), 1.0).state == ESTABLISHED
+    assert accepted(conntrack, datagram(dport=2000), 1.0).state == ESTABLISHED
+
+
+def test_what_is_not_expected_is_new() -> None:
+    conntrack, _master = with_expectation(2000)
+    assert accepted(conntrack, datagram(dport=2001)).state == NEW
+    assert accepted(conntrack, datagram(REPLY, dport=2000)).state == NEW
+
+
+def test_an_expectation_is_used_once() -> None:
+    conntrack, _master = with_expectation(2000)
+    assert accepted(conntrack, datagram(sport=1, dport=2000)).state == RELATED
+    assert accepted(conntrack, datagram(sport=2, dport=2000)).state == NEW
+
+
+def test_the_helper_of_an_expectation_becomes_the_connections() -> None:
+    conntrack, _master = with_expectation(2000, helper="next")
+    assert connection_of(accepted(conntrack, datagram(dport=2000))).helper == "next"
+
+
+@pytest.mark.parametrize("when", [60.0, 1000.0])
+def test_an_expectation_that_was_not_met_in_time_is_over(when: float) -> None:
+    conntrack, master = with_expectation(2000)
+    master.deadline = 1e9
+    assert accepted(conntrack, datagram(dport=2000), when).state == NEW
+
+
+def test_expectations_go_with_their_master_when_it_is_removed() -> None:
+    conntrack, _master = with_expectation(2000, 2001)
+    accepted(conntrack, segment(REPLY, "RA", 0, 1001))
+    assert accepted(conntrack, datagram(dport=2000)).state == NEW
+    assert conntrack.expectations.size == 0
+
+
+def test_expectations_go_with_their_master_when_it_expires() -> None:
+    conntrack, master = with_expectation(2000, 2001)
+    conntrack.expire(0.0, ALL)
+    conntrack.expire(master.deadline + 2.0, ALL)
+    assert conntrack.table.size == 0
+    assert conntrack.expectations.size == 0
+
+
+# --- helpers ---
+
+# A compiled class takes no subclass of a test: this part is for the interpreted core alone.
+if not firewalld_py.compiled():
+
+    class Announced(Helper):
+        """Expects UDP to the port that the first two octets of a payload announce."""
+
+        def __init__(self) -> None:
+            self.asked: list[tuple[int, bytes]] = []
+
+        def inspect(
+            self, packet: Packet, connection: Connection, direction: int, now: float
+        ) -> list[Expectation]:
+            payload = packet.data[packet.transport + 8 :]
+            self.asked.append((direction, payload))
+            if len(payload) < 2:
+                return []
+            port = int.from_bytes(payload[:2], "big")
+            return [Expectation(connection, b"", wire.SERVER4, wire.UDP, port, now + 60.0)]
+
+    @pytest.fixture
+    def announced(monkeypatch: pytest.MonkeyPatch) -> Announced:
+        helper = Announced()
+        monkeypatch.setitem(HELPERS, "announced", helper)
+        return helper
+
+    def announcing(port: int) -> Packet:
+        return datagram(payload=port.to_bytes(2, "big"), dport=69)
+
+    def test_a_helper_reads_the_control_connection_and_its_expectation_is_met(
+        announced: Announced,
+    ) -> None:
+        conntrack = Conntrack(Settings())
+        master = connection_of(accepted(conntrack, announcing(2000), helper="announced"))
+        assert master.helper == "announced"
+        data = accepted(conntrack, datagram(dport=2000))
+        assert (data.state, connection_of(data).master) == (RELATED, master)
+
+    def test_a_helper_is_asked_about_every_accepted_packet_of_its_connection_both_ways(
+        announced: Announced,
+    ) -> None:
+        conntrack = Conntrack(Settings())
+        accepted(conntrack, datagram(payload=b"a", dport=69), helper="announced")
+        accepted(conntrack, datagram(REPLY, payload=b"b", dport=69))
+        dropped = datagram(payload=b"c", dport=69)
+        conntrack.inspect(dropped, 0.0)
+        assert announced.asked == [(ORIGINAL, b"a"), (REPLY, b"b")]
+
+    def test_a_helper_is_assigned_with_the_first_packet_or_not_at_all(
+        announced: Announced,
+    ) -> None:
+        conntrack = Conntrack(Settings())
+        accepted(conntrack, datagram(payload=b"a", dport=69))
+        accepted(conntrack, datagram(payload=b"b", dport=69), helper="announced")
+        assert announced.asked == []
+
+    def test_a_helper_is_not_asked_about_errors(announced: Announced) -> None:
+        conntrack = Conntrack(Settings())
+        question = datagram(payload=b"a", dport=69)
+        accepted(conntrack, question, helper="announced")
+        error = wire.icmp(3, 3, payload=question.data)
+        packet = parse(wire.ip(wire.SERVER4, wire.CLIENT4, wire.ICMP, error), PacketMeta())
+        assert accepted(conntrack, packet).state == RELATED
+        assert announced.asked == [(ORIGINAL, b"a")]
+
+    def test_of_a_helper_that_announces_too_much_the_oldest_give_way(
+        announced: Announced,
+    ) -> None:
+        conntrack = Conntrack(Settings())
+        for port in range(2000, 2000 + MAX_PER_MASTER + 1):
+            accepted(conntrack, announcing(port), helper="announced")
+        assert conntrack.expectations.size == MAX_PER_MASTER
+        assert accepted(conntrack, datagram(dport=2000)).state == NEW
+        assert accepted(conntrack, datagram(dport=2001)).state == RELATED
+
+
+def test_a_helper_that_is_not_there_is_no_harm() -> None:
+    conntrack = Conntrack(Settings())
+    assert accepted(conntrack, datagram(), helper="nobody").state == NEW
+    assert accepted(conntrack, datagram()).state == NEW
