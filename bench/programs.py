@@ -49,13 +49,18 @@ def _compile(source: Path, target: Path, libraries: Sequence[str]) -> None:
 
 
 def start_in(namespace: Namespace, command: Sequence[str]) -> subprocess.Popen[str]:
-    """Start a program in a namespace, its output on one pipe."""
+    """Start a program in a namespace, its output on one pipe.
+
+    It has a session of its own, as the daemon has: the kernel's scheduler (autogroup) shares out a
+    busy CPU by sessions, and Ctrl-C is for the bench, which ends what it started.
+    """
     return subprocess.Popen(
         ["ip", "netns", "exec", namespace.name, *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
 
 

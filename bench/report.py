@@ -47,9 +47,12 @@ class Section:
         """Take in figures."""
         self.figures.extend(Figure(name, unit, values) for name, values in samples.items())
 
-    def compare(self, samples: Samples, name: str, against: str, goal: str = "") -> None:
-        """Take in a ratio of two of them."""
-        self.ratios.append(Ratio(f"{name} / {against}", ratio(samples, name, against), goal))
+    def compare(
+        self, samples: Samples, name: str, against: str, goal: str = "", label: str = ""
+    ) -> None:
+        """Take in a ratio of two of them, called "name / against" unless it has a label."""
+        value = ratio(samples, name, against)
+        self.ratios.append(Ratio(label or f"{name} / {against}", value, goal))
 
 
 def table(sections: list[Section]) -> str:
