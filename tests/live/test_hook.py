@@ -245,6 +245,26 @@ def test_several_queues_share_the_packets(world: World, backend: Backend) -> Non
     assert {packet.queue for packet in seen} == {QUEUE, QUEUE + 1}
 
 
+@each_backend
+@pytest.mark.parametrize("server", [SERVER4, SERVER6], ids=["ipv4", "ipv6"])
+def test_fragments_meet_the_queue_as_the_packet_they_are_of(
+    world: World, backend: Backend, server: str
+) -> None:
+    whole = "fragmented" * 300
+    with (
+        judge(world.gateway, "accept", QUEUE) as listening,
+        udp_listener(world.server, server, PORT) as at_server,
+    ):
+        _install(world.gateway, backend, HookSpec(QUEUE, chains=("forward",), defragment=True))
+        _send(world.client, server, whole)
+        assert at_server.recv(9999).decode() == whole
+        assert [packet.payload for packet in listening.packets_up_to(whole)] == [whole]
+    with world.gateway.entered():
+        assert {rule.hook for rule in backend.show()} == {"FORWARD"}
+        assert backend.remove()
+        assert not backend.remove()
+
+
 @each_independent_backend
 @each_iptables
 def test_another_drop_still_drops_what_the_queue_accepts(
@@ -295,12 +315,12 @@ def test_a_double_install_changes_nothing(world: World, backend: Backend) -> Non
         judge(world.gateway, "accept", QUEUE),
         udp_listener(world.server, SERVER4, PORT) as at_server,
     ):
-        _install(world.gateway, backend, HookSpec(QUEUE))
+        _install(world.gateway, backend, HookSpec(QUEUE, defragment=True))
         _send(world.client, SERVER4, "counted")
         assert at_server.recv(99) == b"counted"
         with world.gateway.entered():
             before = backend.show()
-            backend.install(HookSpec(QUEUE))
+            backend.install(HookSpec(QUEUE, defragment=True))
             after = backend.show()
         assert [(rule.hook, rule.text) for rule in after] == [
             (rule.hook, rule.text) for rule in before

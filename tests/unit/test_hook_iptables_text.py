@@ -109,6 +109,15 @@ def test_a_changed_wish_is_one_script_that_leaves_others_rules_out() -> None:
     assert "OTHERS" not in script
 
 
+def test_defragmentation_is_asked_for_in_a_chain_to_which_nothing_leads() -> None:
+    spec = HookSpec(3, chains=("forward", "output"), defragment=True)
+    script = table_script("security", spec.hooks, spec, NOTHING)
+    assert ":FIREWALLD-PY-DEFRAG - [0:0]\n" in script
+    assert "-A FIREWALLD-PY-DEFRAG -m socket -j RETURN\n" in script
+    assert "-j FIREWALLD-PY-DEFRAG" not in script
+    assert "DEFRAG" not in table_script("mangle", ("output",), spec, NOTHING)
+
+
 def test_no_hook_wanted_means_that_all_of_ours_goes_and_nothing_else() -> None:
     assert table_script("security", (), HookSpec(3), parse_save(SAVED)) == REMOVED
     assert table_script("security", (), HookSpec(3), NOTHING) == ""

@@ -55,6 +55,17 @@ def test_one_chain_with_loopback_bypass_several_queues_and_no_exemption_is_this(
     assert install_script(spec) == BARE
 
 
+def test_defragmentation_is_asked_for_by_rules_that_no_packet_meets() -> None:
+    plain = install_script(HookSpec(3))
+    script = install_script(HookSpec(3, defragment=True))
+    definition = "{ type filter hook prerouting priority raw; policy accept; }"
+    assert script.removeprefix(plain).splitlines() == [
+        f"add chain inet firewalld_py defragment {definition}",
+        "add rule inet firewalld_py defragment ip daddr 0.0.0.0 meta l4proto tcp tproxy ip to :1",
+        "add rule inet firewalld_py defragment ip6 daddr :: meta l4proto tcp tproxy ip6 to :1",
+    ]
+
+
 def test_no_script_ever_deletes_a_base_chain() -> None:
     for spec in (HookSpec(0), HookSpec(0, chains=()), HookSpec(9, 3, ("input",), bypass=True)):
         assert "delete" not in install_script(spec)
