@@ -26,8 +26,8 @@ class HookError(Exception):
     """The kernel hook could not be probed, installed, removed or read; the message says why."""
 
 
-class HookNotPermittedError(HookError):
-    """The process lacks CAP_NET_ADMIN."""
+class HookNotPermittedError(HookError, PermissionError):
+    """The process lacks CAP_NET_ADMIN, or may not read what only root may."""
 
 
 @dataclass(frozen=True, slots=True)

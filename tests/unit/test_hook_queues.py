@@ -48,6 +48,7 @@ def test_a_table_that_only_root_may_read_is_a_refusal_in_words(
     monkeypatch.setattr("pathlib.Path.read_text", refuse)
     with pytest.raises(HookNotPermittedError, match="only root and its group may read"):
         read_queues(tmp_path)
+    assert issubclass(HookNotPermittedError, PermissionError)
 
 
 def test_unbound_are_the_wanted_numbers_that_nobody_took() -> None:
