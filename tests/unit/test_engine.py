@@ -9,7 +9,6 @@ from typing import Final
 
 import pytest
 
-import firewalld_py
 from firewalld_py.conntrack.connection import (
     CONFIRMED,
     DYING,
@@ -200,79 +199,84 @@ def test_expectations_go_with_their_master_when_it_expires() -> None:
 
 # --- helpers ---
 
-# A compiled class takes no subclass of a test: this part is for the interpreted core alone.
-if not firewalld_py.compiled():
 
-    class Announced(Helper):
-        """Expects UDP to the port that the first two octets of a payload announce."""
+class Announced(Helper):
+    """Expects UDP to the port that the first two octets of a payload announce."""
 
-        def __init__(self) -> None:
-            self.asked: list[tuple[int, bytes]] = []
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, bytes]] = []
 
-        def inspect(
-            self, packet: Packet, connection: Connection, direction: int, now: float
-        ) -> list[Expectation]:
-            payload = packet.data[packet.transport + 8 :]
-            self.asked.append((direction, payload))
-            if len(payload) < 2:
-                return []
-            port = int.from_bytes(payload[:2], "big")
-            return [Expectation(connection, b"", wire.SERVER4, wire.UDP, port, now + 60.0)]
+    def inspect(
+        self, packet: Packet, connection: Connection, direction: int, now: float
+    ) -> list[Expectation]:
+        payload = packet.data[packet.transport + 8 :]
+        self.asked.append((direction, payload))
+        if len(payload) < 2:
+            return []
+        port = int.from_bytes(payload[:2], "big")
+        return [Expectation(connection, b"", wire.SERVER4, wire.UDP, port, now + 60.0)]
 
-    @pytest.fixture
-    def announced(monkeypatch: pytest.MonkeyPatch) -> Announced:
-        helper = Announced()
-        monkeypatch.setitem(HELPERS, "announced", helper)
-        return helper
 
-    def announcing(port: int) -> Packet:
-        return datagram(payload=port.to_bytes(2, "big"), dport=69)
+@pytest.fixture
+def announced(monkeypatch: pytest.MonkeyPatch) -> Announced:
+    helper = Announced()
+    monkeypatch.setitem(HELPERS, "announced", helper)
+    return helper
 
-    def test_a_helper_reads_the_control_connection_and_its_expectation_is_met(
-        announced: Announced,
-    ) -> None:
-        conntrack = Conntrack(Settings())
-        master = connection_of(accepted(conntrack, announcing(2000), helper="announced"))
-        assert master.helper == "announced"
-        data = accepted(conntrack, datagram(dport=2000))
-        assert (data.state, connection_of(data).master) == (RELATED, master)
 
-    def test_a_helper_is_asked_about_every_accepted_packet_of_its_connection_both_ways(
-        announced: Announced,
-    ) -> None:
-        conntrack = Conntrack(Settings())
-        accepted(conntrack, datagram(payload=b"a", dport=69), helper="announced")
-        accepted(conntrack, datagram(REPLY, payload=b"b", dport=69))
-        dropped = datagram(payload=b"c", dport=69)
-        conntrack.inspect(dropped, 0.0)
-        assert announced.asked == [(ORIGINAL, b"a"), (REPLY, b"b")]
+def announcing(port: int) -> Packet:
+    return datagram(payload=port.to_bytes(2, "big"), dport=69)
 
-    def test_a_helper_is_assigned_with_the_first_packet_or_not_at_all(
-        announced: Announced,
-    ) -> None:
-        conntrack = Conntrack(Settings())
-        accepted(conntrack, datagram(payload=b"a", dport=69))
-        accepted(conntrack, datagram(payload=b"b", dport=69), helper="announced")
-        assert announced.asked == []
 
-    def test_a_helper_is_not_asked_about_errors(announced: Announced) -> None:
-        conntrack = Conntrack(Settings())
-        question = datagram(payload=b"a", dport=69)
-        accepted(conntrack, question, helper="announced")
-        error = wire.icmp(3, 3, payload=question.data)
-        packet = parse(wire.ip(wire.SERVER4, wire.CLIENT4, wire.ICMP, error), PacketMeta())
-        assert accepted(conntrack, packet).state == RELATED
-        assert announced.asked == [(ORIGINAL, b"a")]
+def test_a_helper_reads_the_control_connection_and_its_expectation_is_met(
+    announced: Announced,
+) -> None:
+    conntrack = Conntrack(Settings())
+    master = connection_of(accepted(conntrack, announcing(2000), helper="announced"))
+    assert master.helper == "announced"
+    data = accepted(conntrack, datagram(dport=2000))
+    assert (data.state, connection_of(data).master) == (RELATED, master)
 
-    def test_of_a_helper_that_announces_too_much_the_oldest_give_way(
-        announced: Announced,
-    ) -> None:
-        conntrack = Conntrack(Settings())
-        for port in range(2000, 2000 + MAX_PER_MASTER + 1):
-            accepted(conntrack, announcing(port), helper="announced")
-        assert conntrack.expectations.size == MAX_PER_MASTER
-        assert accepted(conntrack, datagram(dport=2000)).state == NEW
-        assert accepted(conntrack, datagram(dport=2001)).state == RELATED
+
+def test_a_helper_is_asked_about_every_accepted_packet_of_its_connection_both_ways(
+    announced: Announced,
+) -> None:
+    conntrack = Conntrack(Settings())
+    accepted(conntrack, datagram(payload=b"a", dport=69), helper="announced")
+    accepted(conntrack, datagram(REPLY, payload=b"b", dport=69))
+    dropped = datagram(payload=b"c", dport=69)
+    conntrack.inspect(dropped, 0.0)
+    assert announced.asked == [(ORIGINAL, b"a"), (REPLY, b"b")]
+
+
+def test_a_helper_is_assigned_with_the_first_packet_or_not_at_all(
+    announced: Announced,
+) -> None:
+    conntrack = Conntrack(Settings())
+    accepted(conntrack, datagram(payload=b"a", dport=69))
+    accepted(conntrack, datagram(payload=b"b", dport=69), helper="announced")
+    assert announced.asked == []
+
+
+def test_a_helper_is_not_asked_about_errors(announced: Announced) -> None:
+    conntrack = Conntrack(Settings())
+    question = datagram(payload=b"a", dport=69)
+    accepted(conntrack, question, helper="announced")
+    error = wire.icmp(3, 3, payload=question.data)
+    packet = parse(wire.ip(wire.SERVER4, wire.CLIENT4, wire.ICMP, error), PacketMeta())
+    assert accepted(conntrack, packet).state == RELATED
+    assert announced.asked == [(ORIGINAL, b"a")]
+
+
+def test_of_a_helper_that_announces_too_much_the_oldest_give_way(
+    announced: Announced,
+) -> None:
+    conntrack = Conntrack(Settings())
+    for port in range(2000, 2000 + MAX_PER_MASTER + 1):
+        accepted(conntrack, announcing(port), helper="announced")
+    assert conntrack.expectations.size == MAX_PER_MASTER
+    assert accepted(conntrack, datagram(dport=2000)).state == NEW
+    assert accepted(conntrack, datagram(dport=2001)).state == RELATED
 
 
 def test_a_helper_that_is_not_there_is_no_harm() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from firewalld_py.conntrack.connection import CONFIRMED, DYING, Connection
+from firewalld_py.conntrack.connection import ASSURED, CONFIRMED, DYING, Connection
 from firewalld_py.conntrack.flow import reply_key
-from firewalld_py.conntrack.table import MAX_AHEAD_S, Table
+from firewalld_py.conntrack.table import EVICTION_LOOKS, MAX_AHEAD_S, Table
 from tests import wire
 
 ALL = 1 << 30
@@ -162,3 +162,60 @@ def test_a_sweep_that_is_up_to_date_costs_nothing() -> None:
     table, _ = filled(500.0)
     table.expire(100.0, ALL)
     assert [table.expire(100.0, ALL), table.expire(100.5, ALL)] == [0, 0]
+
+
+def test_room_is_made_by_forgetting_a_connection_that_was_never_assured() -> None:
+    table, entries = filled(500.0, 500.0, 500.0)
+    for assured in (entries[0], entries[2]):
+        assured.status |= ASSURED
+    assert table.make_room(0.0)
+    assert set(table.connections()) == {entries[0], entries[2]}
+    assert entries[1].status & DYING
+
+
+def test_assured_connections_do_not_give_way_and_are_swept_out_in_their_time() -> None:
+    table, entries = filled(50.0, 500.0)
+    for connection in entries:
+        connection.status |= ASSURED
+    assert not table.make_room(0.0)
+    assert table.size == 2
+    table.expire(52.0, ALL)
+    assert table.connections() == [entries[1]]
+    table.expire(502.0, ALL)
+    assert table.size == 0
+
+
+def test_for_room_a_few_connections_are_looked_at_and_not_all() -> None:
+    table, entries = filled(*[500.0] * (3 * EVICTION_LOOKS))
+    for connection in entries[1:]:
+        connection.status |= ASSURED
+    found = [table.make_room(0.0) for _ in range(4)]
+    assert sum(found) <= 1
+    assert table.size >= 3 * EVICTION_LOOKS - 1
+
+
+def test_an_empty_table_has_nothing_to_forget() -> None:
+    assert not Table(0).make_room(5.0)
+
+
+class Watcher:
+    """Notes which connections are gone."""
+
+    def __init__(self) -> None:
+        self.gone: list[Connection] = []
+
+    def destroyed(self, connection: Connection) -> None:
+        self.gone.append(connection)
+
+
+def test_who_watches_is_told_once_of_each_connection_that_goes() -> None:
+    watcher = Watcher()
+    table = Table(10, watcher)
+    removed, found, swept = (entry(port, 5.0) for port in (1, 2, 3))
+    for connection in (removed, found, swept):
+        assert table.insert(connection, 0.0)
+    table.remove(removed)
+    table.remove(removed)
+    assert table.find(found.original_key, 5.0) is None
+    table.expire(10.0, ALL)
+    assert watcher.gone == [removed, found, swept]
