@@ -1,0 +1,97 @@
+"""Asks the kernel and our engine about generated packets, or about those of a case file.
+
+    python -m tests.differential --seed 7 --packets 200000 --only tcp,errors
+    python -m tests.differential CASE...
+
+Exit status: 0 if they agree, 1 if not, 2 for wrong usage, 4 where the kernel cannot be asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from tests.differential.casefile import CaseError, case_text, read_case
+from tests.differential.compare import compare, history
+from tests.differential.generate import TOPICS, sequences
+from tests.differential.kernel import KernelError, KernelJudge
+from tests.differential.minimize import minimize
+from tests.differential.report import Report
+
+EXIT_AGREE, EXIT_DIFFER, EXIT_USAGE, EXIT_NO_KERNEL = 0, 1, 2, 4
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
+    parser.add_argument("case", nargs="*", type=Path, help="case files to send instead")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--packets", type=int, default=100_000, help="to be judged, at least")
+    parser.add_argument("--only", default="", help=f"topics, of {','.join(TOPICS)}")
+    parser.add_argument("--except", dest="without", default="", help="topics to leave out")
+    parser.add_argument("--cases", type=Path, help="a directory for case files, one per class")
+    parser.add_argument("--show", type=int, default=5, help="classes to show in full")
+    parser.add_argument("--entries", action="store_true", help="show the kernel's table at the end")
+    return parser.parse_args()
+
+
+def run_cases(kernel: KernelJudge, paths: list[Path], *, entries: bool) -> int:
+    """Send case files, and show what is said of each packet."""
+    differ = False
+    for path in paths:
+        sequence = read_case(path)
+        found = history(kernel, sequence)
+        differ = differ or any(judged.differs for judged in found)
+        print(case_text(sequence, found))
+        if entries:
+            print("the kernel's table:", *kernel.entries(), sep="\n  ")
+    return EXIT_DIFFER if differ else EXIT_AGREE
+
+
+def run_generated(kernel: KernelJudge, options: argparse.Namespace, topics: set[str]) -> int:
+    """Send sequences until enough packets are judged; show the classes of disagreement."""
+    report = Report()
+    began = time.monotonic()
+    for sequence in sequences(options.seed, topics):
+        report.add(compare(kernel, sequence))
+        if report.judged >= options.packets:
+            break
+    print(f"seed {options.seed}, {time.monotonic() - began:.0f} s: {report.text()}")
+    for number, (kind, _) in enumerate(report.kinds.most_common()):
+        if number >= options.show and options.cases is None:
+            break
+        smallest = minimize(kernel, report.first[kind])
+        text = case_text(smallest, history(kernel, smallest))
+        if number < options.show:
+            print(f"\n{text}", end="")
+        if options.cases is not None:
+            options.cases.mkdir(parents=True, exist_ok=True)
+            words = "-".join(kind.replace(":", "").replace(",", "").lower().split())
+            (options.cases / f"{words}.case").write_text(text)
+    return EXIT_DIFFER if report.differing else EXIT_AGREE
+
+
+def main() -> int:
+    options = arguments()
+    topics = set(options.only.split(",") if options.only else TOPICS)
+    topics -= set(options.without.split(",") if options.without else ())
+    unknown = topics - set(TOPICS)
+    if unknown:
+        print(f"no such topic: {', '.join(sorted(unknown))}; there are {', '.join(TOPICS)}")
+        return EXIT_USAGE
+    try:
+        with KernelJudge() as kernel:
+            if options.case:
+                return run_cases(kernel, options.case, entries=options.entries)
+            return run_generated(kernel, options, topics)
+    except KernelError as error:
+        print(f"the kernel cannot be asked: {error}", file=sys.stderr)
+        return EXIT_NO_KERNEL
+    except (CaseError, OSError) as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

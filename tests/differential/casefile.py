@@ -1,0 +1,71 @@
+"""A disagreement as a file that needs nothing else: switches, packets in hex, both answers.
+
+    # what differs
+    with tcp_loose=0
+    packet 4500...        # a packet in hex; the lines behind it explain it
+      10.0.0.1 > 10.0.0.2 tcp ...
+      kernel NEW, ours NEW
+
+Only `with` and `packet` lines are read back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.differential.describe import describe
+from tests.differential.sequence import Sent, Sequence
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.differential.compare import Judged
+
+
+class CaseError(Exception):
+    """A case file cannot be read; the message says where and why."""
+
+
+def case_text(sequence: Sequence, history: list[Judged]) -> str:
+    """The case as text; `history` is that of the sequence's packets."""
+    lines = [f"# {sequence.name}"]
+    lines += [f"# {judged.kind()}" for judged in history[-1:] if judged.differs]
+    if sequence.switches:
+        lines.append(f"with {' '.join(f'{k}={v}' for k, v in sequence.switches.items())}")
+    for number, judged in enumerate(history, 1):
+        lines.append(f"packet {judged.data.hex()}")
+        lines.append(f"  {number}. {describe(judged.data)}")
+        lines.append(f"     {answers_text(judged)}")
+        if judged.table:
+            lines.append(f"     our table: {judged.table}")
+    return "\n".join(lines) + "\n"
+
+
+def answers_text(judged: Judged) -> str:
+    """Both answers in words."""
+    note = f" [{judged.note}]" if judged.note else ""
+    if judged.kernel is None:
+        return f"the kernel drops it before tracking{note}"
+    late = "" if judged.forwarded else " (not forwarded)"
+    mark = " <<<" if judged.differs else ""
+    ours = f"{judged.ours} {judged.reason}".strip()
+    return f"kernel {judged.kernel}{late}, ours {ours}{note}{mark}"
+
+
+def read_case(path: Path) -> Sequence:
+    """The sequence that a case file holds. Raises CaseError."""
+    packets: list[Sent] = []
+    switches: dict[str, int] = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        word, _, rest = line.partition(" ")
+        try:
+            if word == "packet":
+                packets.append(Sent(bytes.fromhex(rest.split("#")[0])))
+            elif word == "with":
+                pairs = (pair.partition("=") for pair in rest.split())
+                switches |= {name: int(value) for name, _, value in pairs}
+        except ValueError as fault:
+            raise CaseError(f"{path}:{number}: {fault}") from fault
+    if not packets:
+        raise CaseError(f"{path}: no `packet` line in it")
+    return Sequence(path.name, packets, switches)

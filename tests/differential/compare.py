@@ -1,0 +1,107 @@
+"""One sequence before both judges, and where they differ."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.differential.departures import departure
+from tests.differential.describe import protocol_name
+from tests.differential.ours import OurJudge
+
+if TYPE_CHECKING:
+    from tests.differential.answer import Answer
+    from tests.differential.kernel import KernelJudge
+    from tests.differential.sequence import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One packet with both answers, None if it never came as far as the kernel's tracking.
+
+    `reason` and `table` are ours, and explain; `forwarded` says whether the kernel sent it on.
+    """
+
+    data: bytes
+    note: str
+    kernel: Answer | None
+    ours: Answer | None
+    reason: str
+    table: str
+    forwarded: bool
+
+    @property
+    def differs(self) -> bool:
+        """Whether it was not judged alike."""
+        return self.kernel != self.ours
+
+    def kind(self) -> str:
+        """The class of a disagreement: protocol, what the kernel says, what we say and why."""
+        version = self.data[0] >> 4
+        ours = f"{self.ours} {self.reason}".strip()
+        return f"IPv{version} {protocol_name(self.data)}: kernel {self.kernel}, ours {ours}"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a sequence. Disagreements are places in it, the known ones apart, by name.
+
+    `followed` counts those behind the first: the two tables are not the same any more.
+    """
+
+    sequence: Sequence
+    judged: int = 0
+    not_judged: int = 0
+    answers: dict[str, int] = field(default_factory=dict)
+    differing: int | None = None
+    differing_kind: str = ""
+    followed: int = 0
+    departures: dict[str, int] = field(default_factory=dict)
+
+
+def compare(kernel: KernelJudge, sequence: Sequence) -> Outcome:
+    """Send the sequence through both, and stop explaining at the first disagreement."""
+    outcome = Outcome(sequence)
+    kernel.flush()
+    kernel.use(sequence.switches)
+    ours = OurJudge(sequence.switches)
+    clock = time.monotonic
+    for place, sent in enumerate(sequence.packets):
+        said, forwarded = kernel.judge(sent.data)
+        if said is None:
+            outcome.not_judged += 1
+            continue
+        answer = ours.judge(sent.data, clock(), accept=forwarded)
+        outcome.judged += 1
+        key = f"{said}"
+        outcome.answers[key] = outcome.answers.get(key, 0) + 1
+        if said == answer:
+            continue
+        judged = Judged(sent.data, sent.note, said, answer, ours.reason(), "", forwarded)
+        known = departure(judged.data, said, answer, sequence.switches)
+        if known:
+            outcome.departures[known] = outcome.departures.get(known, 0) + 1
+        elif outcome.differing is None:
+            outcome.differing = place
+            outcome.differing_kind = judged.kind()
+        else:
+            outcome.followed += 1
+    return outcome
+
+
+def history(kernel: KernelJudge, sequence: Sequence) -> list[Judged]:
+    """Every packet of the sequence with both answers and what our table holds afterwards."""
+    kernel.flush()
+    kernel.use(sequence.switches)
+    ours = OurJudge(sequence.switches)
+    lines = []
+    for sent in sequence.packets:
+        said, forwarded = kernel.judge(sent.data)
+        if said is None:
+            lines.append(Judged(sent.data, sent.note, None, None, "", "", forwarded))
+            continue
+        answer = ours.judge(sent.data, time.monotonic(), accept=forwarded)
+        reason, table = ours.reason(), ours.table()
+        lines.append(Judged(sent.data, sent.note, said, answer, reason, table, forwarded))
+    return lines

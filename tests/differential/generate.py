@@ -1,0 +1,148 @@
+"""Seeded sequences of packets: several conversations at once, errors about them, odd headers.
+
+A sequence is known by its seed and number alone, so that any one can be made again without the
+others. How hostile it is differs from sequence to sequence: the tame reach deep states, the wild
+find the edges of all of them.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from tests import wire
+from tests.differential import errors
+from tests.differential.conversation import Conversation, Ends, weighted
+from tests.differential.datagrams import (
+    GreConversation,
+    OtherConversation,
+    QueryConversation,
+    UdpConversation,
+)
+from tests.differential.disturbed import disturbed
+from tests.differential.sctp import SctpConversation
+from tests.differential.sequence import Sent, Sequence
+from tests.differential.tcp import TcpConversation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+TOPICS: Final = (
+    "tcp",
+    "udp",
+    "udplite",
+    "icmp",
+    "sctp",
+    "gre",
+    "other",
+    "errors",
+    "headers",
+    "checksums",
+)
+# How often a conversation is of which topic, among those that are asked for.
+SHARES: Final = {"tcp": 60, "udp": 10, "udplite": 4, "icmp": 10, "sctp": 12, "gre": 5, "other": 5}
+HOSTILITY: Final = ((2, 0.0), (3, 0.03), (4, 0.1), (4, 0.25), (2, 0.6), (1, 1.0))
+SWITCHED: Final[tuple[dict[str, int], ...]] = (
+    {},
+    {},
+    {},
+    {},
+    {},
+    {"tcp_be_liberal": 1},
+    {"tcp_loose": 0},
+    {"tcp_ignore_invalid_rst": 1},
+    {"tcp_max_retrans": 1},
+)
+
+
+def sequences(seed: int, topics: Collection[str] = TOPICS) -> Iterator[Sequence]:
+    """All sequences of a seed, without end."""
+    number = 0
+    while True:
+        yield sequence(seed, number, topics)
+        number += 1
+
+
+def sequence(seed: int, number: int, topics: Collection[str] = TOPICS) -> Sequence:
+    """One sequence of 10 to 120 packets."""
+    return _Maker(seed, number, topics).make()
+
+
+class _Maker:
+    """A sequence under way."""
+
+    def __init__(self, seed: int, number: int, topics: Collection[str]) -> None:
+        self._rng = rng = Random(f"{seed}/{number}/{','.join(sorted(topics))}")
+        self._name = f"seed {seed} sequence {number}"
+        self._topics = topics
+        self._hostility = weighted(rng, HOSTILITY)
+        self._odd_headers = rng.choice((0, 0, 0.02, 0.2)) if "headers" in topics else 0.0
+        self._errors = rng.choice((0.02, 0.1, 0.5)) if "errors" in topics else 0.0
+        self._ends = self._hosts()
+        self._conversations = [self._conversation() for _ in range(rng.choice((1, 1, 2, 3)))]
+        self._packets: list[Sent] = []
+
+    def make(self) -> Sequence:
+        rng = self._rng
+        switches = dict(rng.choice(SWITCHED))
+        if "checksums" in self._topics and rng.random() < 0.15:
+            switches["checksum"] = 1
+        speaker = self._conversations[0]
+        for _ in range(rng.choice((10, 30, 60, 120))):
+            if rng.random() < 0.3:
+                speaker = rng.choice(self._conversations)
+            self._packets.append(self._disturbed(self._packet(speaker), switches))
+        return Sequence(self._name, self._packets, switches)
+
+    def _hosts(self) -> Ends:
+        rng = self._rng
+        if rng.random() < 0.5:
+            hosts = rng.sample(range(1, 255), 2)
+            subnets = bytes((10, rng.randrange(256), rng.randrange(256)))
+            self._bystander = bytes((192, 0, 2, 1))
+            return Ends(subnets + bytes((hosts[0],)), bytes((203, 0, 113, hosts[1])))
+        prefix = bytes.fromhex("fd00000100000000") + rng.randbytes(7)
+        self._bystander = wire.ROUTER6
+        return Ends(prefix + b"\1", bytes.fromhex("fd00000200000000") + rng.randbytes(7) + b"\2")
+
+    def _conversation(self) -> Conversation:
+        rng, ends, hostility = self._rng, self._ends, self._hostility
+        topic = weighted(
+            rng, [(share, topic) for topic, share in SHARES.items() if topic in self._topics]
+        )
+        if topic == "tcp":
+            return TcpConversation(rng, ends, hostility, rng.choice((0.0, 0.0, 0.05, 0.2)))
+        if topic in ("udp", "udplite"):
+            protocol = wire.UDP if topic == "udp" else wire.UDPLITE
+            return UdpConversation(rng, ends, hostility, protocol)
+        makers: dict[str, Callable[[Random, Ends, float], Conversation]] = {
+            "icmp": QueryConversation,
+            "sctp": SctpConversation,
+            "gre": GreConversation,
+            "other": OtherConversation,
+        }
+        return makers[topic](rng, ends, hostility)
+
+    def _packet(self, speaker: Conversation) -> Sent:
+        rng = self._rng
+        if rng.random() >= self._errors or not self._packets:
+            return speaker.next()
+        if rng.random() < 0.1:
+            return errors.unsolicited(rng, self._ends.client, self._ends.server, self._bystander)
+        quoted = rng.choice(self._packets[-20:]).data
+        # One that is too short, or of another version, names nobody to complain to.
+        if len(quoted) < 40 or quoted[0] >> 4 not in (4, 6):
+            return speaker.next()
+        return errors.about(rng, quoted, self._bystander)
+
+    def _disturbed(self, sent: Sent, switches: dict[str, int]) -> Sent:
+        rng = self._rng
+        if rng.random() < self._odd_headers:
+            data, note = disturbed(rng, sent.data)
+            return Sent(data, f"{sent.note}, {note}")
+        header = 20 if sent.data[0] >> 4 == 4 else 40
+        if switches.get("checksum") and len(sent.data) > header and rng.random() < 0.1:
+            at = rng.randrange(header, len(sent.data))
+            data = sent.data[:at] + bytes((sent.data[at] ^ 1,)) + sent.data[at + 1 :]
+            return Sent(data, f"{sent.note}, one bit wrong")
+        return sent

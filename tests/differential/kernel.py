@@ -1,0 +1,256 @@
+"""The running kernel's nf_conntrack as a judge of single packets.
+
+A network namespace of its own, without a name, holds two TUN devices. A packet that is written to
+the first goes through the kernel's whole receive path before the write returns: conntrack judges it
+in PREROUTING, a rule right behind it says the verdict through NFLOG, and it is forwarded out of the
+second device, on which conntrack confirms its connection. The namespace is gone with the judge.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import struct
+import subprocess
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from firewalld_py.conntrack.connection import ESTABLISHED, NEW, ORIGINAL, RELATED, REPLY
+from tests.differential.answer import ANSWERS, INVALID_ANSWER, UNTRACKED_ANSWER, Answer
+from tests.differential.netlink import flush, log_prefix, open_conntrack, open_log
+from tests.differential.sequence import SWITCH_DEFAULTS
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
+
+CLONE_NEWNET: Final = 0x40000000
+TUNSETIFF: Final = 0x400454CA
+IFF_TUN: Final = 0x0001
+IFF_NO_PI: Final = 0x1000
+ENTRY, EXIT = "judge-in", "judge-out"
+LOG_GROUP: Final = 1
+LARGEST_PACKET: Final = 65535
+MTU: Final = 65000
+COMMAND_TIMEOUT_S: Final = 30.0
+
+# What the rules say, in the order in which they ask (the frequent first): (match, answer).
+_RULES: Final[tuple[tuple[str, Answer], ...]] = (
+    ("ct state established ct direction original", ANSWERS[ESTABLISHED, ORIGINAL]),
+    ("ct state established ct direction reply", ANSWERS[ESTABLISHED, REPLY]),
+    ("ct state new ct direction original", ANSWERS[NEW, ORIGINAL]),
+    ("ct state invalid", INVALID_ANSWER),
+    ("ct state related ct direction original", ANSWERS[RELATED, ORIGINAL]),
+    ("ct state related ct direction reply", ANSWERS[RELATED, REPLY]),
+    ("ct state untracked", UNTRACKED_ANSWER),
+    ("ct state new ct direction reply", ANSWERS[NEW, REPLY]),
+)
+_BY_PREFIX: Final[dict[bytes, Answer]] = {
+    f"rule {number}".encode(): answer for number, (_, answer) in enumerate(_RULES)
+}
+
+_SYSCTLS: Final[dict[str, int]] = {
+    "ipv4/ip_forward": 1,
+    "ipv4/conf/all/rp_filter": 0,
+    "ipv4/conf/default/rp_filter": 0,
+    "ipv4/conf/all/accept_source_route": 1,
+    "ipv6/conf/all/forwarding": 1,
+    "ipv6/conf/default/router_solicitations": 0,
+    "netfilter/nf_conntrack_acct": 0,
+}
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class KernelError(Exception):
+    """The kernel cannot be asked here; the message says what failed."""
+
+
+class KernelJudge:
+    """Judges packets, one by one, in the order in which they come. Use it as a context."""
+
+    def __init__(self) -> None:
+        """Make the namespace; KernelError if that fails (it needs root, TUN, nft and conntrack)."""
+        self._switches = dict.fromkeys(SWITCH_DEFAULTS, -1)
+        self._namespace = -1
+        self._set_up_in_thread()
+        self.use({})
+
+    def __enter__(self) -> KernelJudge:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give everything back; with the last descriptor the namespace is gone."""
+        self._log.close()
+        self._control.close()
+        for descriptor in (self._entry, self._exit, self._namespace, *self._sysctls.values()):
+            os.close(descriptor)
+
+    def use(self, switches: Mapping[str, int]) -> None:
+        """Set the switches; those that are not named have their defaults."""
+        for name, default in SWITCH_DEFAULTS.items():
+            value = switches.get(name, default)
+            if self._switches[name] != value:
+                os.pwrite(self._sysctls[name], f"{value}\n".encode(), 0)
+                self._switches[name] = value
+
+    def flush(self) -> None:
+        """Forget all connections."""
+        flush(self._control)
+
+    def judge(self, data: bytes) -> tuple[Answer | None, bool]:
+        """Send one packet: what tracking said, and whether it was forwarded (so: confirmed).
+
+        None means that the packet never came as far as tracking.
+        """
+        try:
+            os.write(self._entry, data)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # neither IPv4 nor IPv6
+                raise
+            return None, False
+        try:
+            answer = _BY_PREFIX[log_prefix(self._log.recv(4096))]
+        except BlockingIOError:
+            return None, False
+        return answer, self._left()
+
+    def entries(self) -> list[str]:
+        """The table as /proc shows it, a line for each connection."""
+
+        def read() -> list[str]:
+            return Path("/proc/thread-self/net/nf_conntrack").read_text().splitlines()
+
+        return self._inside(read)
+
+    def _left(self) -> bool:
+        """Whether a packet has come out (of one that the kernel cut into fragments, all pieces)."""
+        try:
+            data = os.read(self._exit, LARGEST_PACKET)
+            while _is_fragment(data):
+                os.read(self._exit, LARGEST_PACKET)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _set_up_in_thread(self) -> None:
+        def set_up() -> None:
+            if _libc.unshare(CLONE_NEWNET) != 0:
+                raise KernelError(f"unshare: {os.strerror(ctypes.get_errno())}: it needs root")
+            self._namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            self._entry = _open_tun(ENTRY)
+            self._exit = _open_tun(EXIT)
+            _configure()
+            self._log: socket.socket = open_log(LOG_GROUP)
+            self._control: socket.socket = open_conntrack()
+            self._sysctls = {
+                name: os.open(f"/proc/sys/net/netfilter/nf_conntrack_{name}", os.O_WRONLY)
+                for name in SWITCH_DEFAULTS
+            }
+
+        _run_in_thread(set_up)
+
+    def _inside(self, action: Callable[[], T]) -> T:
+        """Do something in the namespace."""
+
+        def enter_and_act() -> T:
+            if _libc.setns(self._namespace, CLONE_NEWNET) != 0:
+                raise KernelError(f"setns: {os.strerror(ctypes.get_errno())}")
+            return action()
+
+        return _run_in_thread(enter_and_act)
+
+
+def _is_fragment(data: bytes) -> bool:
+    """Whether more fragments follow this one."""
+    if data[0] >> 4 == 4:
+        return bool(data[6] & 0x20)
+    return data[6] == 44 and bool(data[43] & 1)
+
+
+def _run_in_thread(action: Callable[[], T]) -> T:
+    """Act in a thread of its own, whose namespace ends with it; what it raises is raised here."""
+    results: list[T] = []
+    faults: list[Exception] = []
+
+    def act() -> None:
+        try:
+            results.append(action())
+        except Exception as fault:
+            faults.append(fault)
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    thread.join()
+    if faults:
+        raise faults[0]
+    return results[0]
+
+
+def _open_tun(name: str) -> int:
+    """A TUN device; its descriptor does not block."""
+    try:
+        descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        request = struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI)
+        fcntl.ioctl(descriptor, TUNSETIFF, request)
+    except OSError as error:
+        raise KernelError(f"/dev/net/tun: {error}") from error
+    return descriptor
+
+
+def _configure() -> None:
+    """Addresses, routes, switches and rules of the namespace that the calling thread is in."""
+    for key, value in _SYSCTLS.items():
+        path = Path("/proc/sys/net", key)
+        try:
+            path.write_text(f"{value}\n")
+        except OSError as error:
+            raise KernelError(f"{path}: {error}") from error
+    devices = [f"link set {name} addrgenmode none mtu {MTU} up" for name in (ENTRY, EXIT)]
+    routes = [f"route add default dev {EXIT}", f"-6 route add default dev {EXIT}"]
+    for command in devices + routes:
+        _run(["ip", *command.split()])
+    _run(["nft", "-f", "-"], _rules())
+
+
+def _rules() -> str:
+    # What the kernel itself would answer is dropped: only forwarded packets shall come out.
+    rules = "\n".join(
+        f'{match} log prefix "rule {number}" group {LOG_GROUP} accept'
+        for number, (match, _) in enumerate(_RULES)
+    )
+    return f"""
+table inet judge {{
+    chain seen {{
+        type filter hook prerouting priority mangle; policy accept;
+        {rules}
+    }}
+    chain own {{
+        type filter hook output priority filter; policy drop;
+    }}
+}}
+"""
+
+
+def _run(command: list[str], given: str = "") -> None:
+    try:
+        done = subprocess.run(
+            command,
+            check=False,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT_S,
+        )
+    except OSError as error:
+        raise KernelError(f"{command[0]}: {error}") from error
+    if done.returncode != 0:
+        raise KernelError(f"{' '.join(command)}: {done.stderr.strip()}")

@@ -1,0 +1,54 @@
+"""The fewest packets that still show a disagreement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.differential.compare import compare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.differential.kernel import KernelJudge
+    from tests.differential.sequence import Sequence
+
+
+def minimize(kernel: KernelJudge, sequence: Sequence) -> Sequence:
+    """Drop packets, in ever smaller runs, as long as the last one is still judged differently.
+
+    The sequence's first disagreement is kept, of the same class. A sequence without one comes back
+    as it is.
+    """
+    outcome = compare(kernel, sequence)
+    if outcome.differing is None:
+        return sequence
+    kind = outcome.differing_kind
+    sequence = sequence.with_packets(sequence.packets[: outcome.differing + 1])
+
+    def still_differs(candidate: Sequence) -> bool:
+        found = compare(kernel, candidate)
+        last = len(candidate.packets) - 1
+        return found.differing == last and found.differing_kind == kind
+
+    run = max(len(sequence.packets) // 2, 1)
+    while True:
+        shorter = _without_runs(sequence, run, still_differs)
+        if run == 1 and len(shorter.packets) == len(sequence.packets):
+            return shorter
+        sequence = shorter
+        run = max(run // 2, 1)
+
+
+def _without_runs(
+    sequence: Sequence, run: int, still_differs: Callable[[Sequence], bool]
+) -> Sequence:
+    """Drop every run of this length that can be spared, from the end on; never the last packet."""
+    at = len(sequence.packets) - 1 - run
+    while at > -run:
+        begin = max(at, 0)
+        packets = sequence.packets[:begin] + sequence.packets[at + run :]
+        candidate = sequence.with_packets(packets)
+        if still_differs(candidate):
+            sequence = candidate
+        at -= run
+    return sequence

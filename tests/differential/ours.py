@@ -1,0 +1,88 @@
+"""Our own tracking as a judge of single packets: the whole way through `Firewall.handle`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from firewalld_py.conntrack.connection import ASSURED
+from firewalld_py.conntrack.engine import Conntrack
+from firewalld_py.conntrack.flow import flow_key
+from firewalld_py.conntrack.tcp_states import STATE_NAMES
+from firewalld_py.conntrack.tcp_window import TcpConnection
+from firewalld_py.conntrack.tracker import Settings
+from firewalld_py.packet.packet import PacketMeta
+from firewalld_py.packet.reasons import OK, REASON_NAMES
+from firewalld_py.pipeline import Decision, Firewall
+from firewalld_py.rules.build import build_ruleset
+from tests.differential.answer import ANSWERS, Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# A packet that the kernel judges but does not forward gets this mark, and a rule drops it.
+DROP_MARK: Final = 1
+
+
+class OurJudge:
+    """Judges the packets of one sequence; `reason` and `table` explain the last answer."""
+
+    def __init__(self, switches: Mapping[str, int]) -> None:
+        self._conntrack = Conntrack(_settings(switches))
+        self._firewall = Firewall(_RULESET, self._conntrack)
+        self._decision: Decision | None = None
+        self._now = 0.0
+
+    def judge(self, data: bytes, now: float, *, accept: bool) -> Answer:
+        """State and direction of a packet that the filter accepts, or drops."""
+        meta = PacketMeta(mark=0 if accept else DROP_MARK)
+        decision = self._firewall.handle(data, meta, now)
+        self._decision = decision
+        self._now = now
+        return ANSWERS[decision.info.state, decision.info.direction]
+
+    def reason(self) -> str:
+        """Why the last packet is INVALID, or nothing."""
+        assert self._decision is not None, "no packet yet"
+        reason = self._decision.info.reason
+        return "" if reason == OK else REASON_NAMES[reason]
+
+    def table(self) -> str:
+        """What the table holds of the last packet's flow."""
+        assert self._decision is not None, "no packet yet"
+        connection = self._decision.info.connection
+        packet = self._decision.packet
+        if connection is None and packet.fault == OK:
+            connection = self._conntrack.table.find(flow_key(packet), self._now)
+        if connection is None:
+            return ""
+        assured = " assured" if connection.status & ASSURED else ""
+        if not isinstance(connection, TcpConnection):
+            return assured.strip()
+        return STATE_NAMES[connection.state] + assured + "".join(map(_peer, connection.peers))
+
+
+def _peer(peer: object) -> str:
+    names = ("end", "maxend", "maxwin", "maxack", "scale", "flags")
+    return " (" + " ".join(f"{name}={getattr(peer, name)}" for name in names) + ")"
+
+
+def _settings(switches: Mapping[str, int]) -> Settings:
+    settings = Settings()
+    for name, value in switches.items():
+        setattr(settings, name, value if name == "tcp_max_retrans" else bool(value))
+    return settings
+
+
+def _plan() -> dict[str, object]:
+    dropped = {
+        "name": "dropped", "file": "differential", "line": 1, "verdict": "drop",
+        "match": [["mark", False, [[DROP_MARK, 0xFFFFFFFF]]]],
+        **dict.fromkeys(("log", "mark", "helper", "reject")),
+    }  # fmt: skip
+    chain: dict[str, object] = {"policy": "accept", "rules": []}
+    forward = {"policy": "accept", "rules": [dropped]}
+    filter_ = {"input": chain, "forward": forward, "output": chain}
+    return {"interfaces": [], "raw": {"prerouting": [], "output": []}, "filter": filter_}
+
+
+_RULESET: Final = build_ruleset(_plan())
