@@ -24,7 +24,6 @@ from firewalld_py.service.control import Answer, ControlServer
 from firewalld_py.service.hook import (
     Backend,
     install_hook,
-    remove_everywhere,
     spec_from_config,
 )
 from firewalld_py.service.hook_queues import listener, read_queues
@@ -121,7 +120,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._links.fileno())
         if self._backend is not None:
-            await self._leave_hook()
+            await self._leave_hook(self._backend)
         for task in self._tasks:
             task.cancel()
         if self._worker is not None:
@@ -133,10 +132,10 @@ class Supervisor:
         if self._backend is not None:
             self._log.notice("stopped", event="stopped")
 
-    async def _leave_hook(self) -> None:
+    async def _leave_hook(self, backend: Backend) -> None:
         """Open on a clean stop if so configured; else nothing may pass unjudged."""
         if self._config.fail == "open":
-            await asyncio.to_thread(remove_everywhere)
+            await asyncio.to_thread(backend.remove)
             return
         self._log.warning(
             "fail: closed: the hook stays and nothing passes until the daemon runs again "
