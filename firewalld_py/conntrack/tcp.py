@@ -233,7 +233,7 @@ class TcpTracker(Tracker):
             ):
                 return _CHECK_WINDOW  # follows the last data segment without a gap
             step = _KEEP_STATE  # in the window but inexact: a challenge ACK may follow
-        if _answers_ignored(connection, packet):
+        if _answers_ignored(connection, packet, direction):
             return _SKIP_WINDOW
         if (
             connection.state == SYN_SENT
@@ -326,8 +326,12 @@ def _is_challenge_ack(connection: TcpConnection, direction: int, segment_class: 
     )
 
 
-def _answers_ignored(connection: TcpConnection, packet: Packet) -> bool:
-    """An RST for a SYN, or for the ACK of a half-open connection, that was let through."""
-    syn = connection.status & SEEN_REPLY and connection.last_class == CLASS_SYN
+def _answers_ignored(connection: TcpConnection, packet: Packet, direction: int) -> bool:
+    """An RST for the peer's SYN, or the ACK of a half-open connection, that was let through."""
+    syn = (
+        connection.status & SEEN_REPLY
+        and connection.last_class == CLASS_SYN
+        and connection.last_direction != direction
+    )
     ack = not connection.status & ASSURED and connection.last_class == CLASS_ACK
     return bool((syn or ack) and packet.ack == connection.last_end)
