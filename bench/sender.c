@@ -157,25 +157,46 @@ static int send_round(int descriptor, struct mmsghdr *first)
 	return sent < 0 ? 0 : sent;
 }
 
-/* Whether as many answers came as there are ports. */
-static int ask(int descriptor)
+/* Ask on all ports; whether each of them has answered by now, this time or before. */
+static int ask(int descriptor, char *answered)
 {
 	struct pollfd ready = { .fd = descriptor, .events = POLLIN };
+	struct sockaddr_in source;
+	socklen_t size = sizeof source;
 	char answer[PAYLOAD];
-	int answers = 0;
+	int port;
 
 	send_round(descriptor, messages);
-	while (answers < ports && poll(&ready, 1, ANSWER_TIMEOUT_MS) > 0)
-		while (recv(descriptor, answer, sizeof answer, MSG_DONTWAIT) >= 0)
-			answers++;
-	return answers >= ports;
+	while (memchr(answered, 0, (size_t)ports) && poll(&ready, 1, ANSWER_TIMEOUT_MS) > 0)
+		while (recvfrom(descriptor, answer, sizeof answer, MSG_DONTWAIT,
+				(struct sockaddr *)&source, &size) >= 0) {
+			port = ntohs(source.sin_port) - ntohs(targets[0].sin_port);
+			if (port >= 0 && port < ports)
+				answered[port] = 1;
+		}
+	return !memchr(answered, 0, (size_t)ports);
+}
+
+static void open_flows(void)
+{
+	char answered[MOST_PORTS];
+	int i, tries;
+
+	for (i = 0; i < sockets; i++) {
+		memset(answered, 0, sizeof answered);
+		for (tries = 0; !ask(descriptors[i], answered); tries++)
+			if (tries == TRIES) {
+				fprintf(stderr, "sender: flows of socket %d get no answers\n", i);
+				exit(1);
+			}
+	}
 }
 
 int main(int count, char **arguments)
 {
 	unsigned long long sent = 0;
 	double until;
-	int i, tries, device;
+	int i, device;
 
 	if (count != 9) {
 		fprintf(stderr, "usage: sender ADDRESS FIRST_PORT PORTS SOCKETS SECONDS "
@@ -193,13 +214,7 @@ int main(int count, char **arguments)
 	make_flows(arguments[1], atoi(arguments[2]));
 	make_frames(arguments[6], arguments[8]);
 	device = open_device(arguments[7]);
-	for (i = 0; i < sockets; i++) {
-		for (tries = 0; !ask(descriptors[i]); tries++)
-			if (tries == TRIES) {
-				fprintf(stderr, "sender: flows of socket %d get no answers\n", i);
-				return 1;
-			}
-	}
+	open_flows();
 	puts("ready");
 	fflush(stdout);
 	for (until = now() + atof(arguments[5]), i = 0; now() < until; i = (i + 1) % sockets)
