@@ -196,26 +196,3 @@ def test_for_room_a_few_connections_are_looked_at_and_not_all() -> None:
 
 def test_an_empty_table_has_nothing_to_forget() -> None:
     assert not Table(0).make_room(5.0)
-
-
-class Watcher:
-    """Notes which connections are gone."""
-
-    def __init__(self) -> None:
-        self.gone: list[Connection] = []
-
-    def destroyed(self, connection: Connection) -> None:
-        self.gone.append(connection)
-
-
-def test_who_watches_is_told_once_of_each_connection_that_goes() -> None:
-    watcher = Watcher()
-    table = Table(10, watcher)
-    removed, found, swept = (entry(port, 5.0) for port in (1, 2, 3))
-    for connection in (removed, found, swept):
-        assert table.insert(connection, 0.0)
-    table.remove(removed)
-    table.remove(removed)
-    assert table.find(found.original_key, 5.0) is None
-    table.expire(10.0, ALL)
-    assert watcher.gone == [removed, found, swept]
