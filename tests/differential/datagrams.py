@@ -53,7 +53,8 @@ class UdpConversation:
         self._ends = ends
         self._hostility = hostility
         self._protocol = protocol
-        self._ports = (rng.randrange(65536), rng.choice((53, 123, rng.randrange(65536), 0)))
+        client = rng.randrange(65536)
+        self._ports = (client, rng.choice((53, 123, rng.randrange(65536), 0, client)))
 
     def next(self) -> Sent:
         rng = self._rng

@@ -41,6 +41,7 @@ TOPICS: Final = (
 )
 # How often a conversation is of which topic, among those that are asked for.
 SHARES: Final = {"tcp": 60, "udp": 10, "udplite": 4, "icmp": 10, "sctp": 12, "gre": 5, "other": 5}
+TALKS_TO_ITSELF: Final = 0.02  # the share of sequences in which both ends have one address
 HOSTILITY: Final = ((2, 0.0), (3, 0.03), (4, 0.1), (4, 0.25), (2, 0.6), (1, 1.0))
 SWITCHED: Final[tuple[dict[str, int], ...]] = (
     {},
@@ -97,13 +98,14 @@ class _Maker:
     def _hosts(self) -> Ends:
         rng = self._rng
         if rng.random() < 0.5:
-            hosts = rng.sample(range(1, 255), 2)
-            subnets = bytes((10, rng.randrange(256), rng.randrange(256)))
-            self._bystander = bytes((192, 0, 2, 1))
-            return Ends(subnets + bytes((hosts[0],)), bytes((203, 0, 113, hosts[1])))
-        prefix = bytes.fromhex("fd00000100000000") + rng.randbytes(7)
-        self._bystander = wire.ROUTER6
-        return Ends(prefix + b"\1", bytes.fromhex("fd00000200000000") + rng.randbytes(7) + b"\2")
+            client = bytes((10, *rng.choices(range(1, 255), k=3)))
+            server = bytes((203, 0, 113, rng.randrange(1, 255)))
+            self._bystander = wire.ROUTER4
+        else:
+            client = bytes.fromhex("fd00000100000000") + rng.randbytes(7) + b"\1"
+            server = bytes.fromhex("fd00000200000000") + rng.randbytes(7) + b"\2"
+            self._bystander = wire.ROUTER6
+        return Ends(client, client if rng.random() < TALKS_TO_ITSELF else server)
 
     def _conversation(self) -> Conversation:
         rng, ends, hostility = self._rng, self._ends, self._hostility

@@ -216,13 +216,16 @@ def _configure() -> None:
             raise KernelError(f"{path}: {error}") from error
     devices = [f"link set {name} addrgenmode none mtu {MTU} up" for name in (ENTRY, EXIT)]
     routes = [f"route add default dev {EXIT}", f"-6 route add default dev {EXIT}"]
-    for command in devices + routes:
+    # Link-local addresses shall lead nowhere, not back to where the packet came from.
+    link_local = [f"-6 route flush dev {name} proto kernel" for name in (ENTRY, EXIT)]
+    for command in devices + link_local + routes:
         _run(["ip", *command.split()])
     _run(["nft", "-f", "-"], _rules())
 
 
 def _rules() -> str:
-    # What the kernel itself would answer is dropped: only forwarded packets shall come out.
+    # Nothing is for the kernel itself, and what it would say is dropped: only what is forwarded
+    # shall have a connection, or come out.
     rules = "\n".join(
         f'{match} log prefix "rule {number}" group {LOG_GROUP} accept'
         for number, (match, _) in enumerate(_RULES)
@@ -233,7 +236,10 @@ table inet judge {{
         type filter hook prerouting priority mangle; policy accept;
         {rules}
     }}
-    chain own {{
+    chain to_itself {{
+        type filter hook input priority filter; policy drop;
+    }}
+    chain of_itself {{
         type filter hook output priority filter; policy drop;
     }}
 }}

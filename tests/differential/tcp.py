@@ -135,6 +135,8 @@ class TcpConversation:
         self._hostility = hostility
         self._loss = loss
         self._peers = (Peer(rng), Peer(rng))
+        if ends.client == ends.server and rng.random() < 0.5:
+            self._peers[1].port = self._peers[0].port
         self._opener = 0
         self._stage = CLOSED
         self._numbers: tuple[deque[int], deque[int]] = (
