@@ -105,12 +105,14 @@ class Conntrack(Watcher):
         """One round; None if the packet ended the connection it was found in, to open another."""
         tracker = self._trackers[packet.protocol]
         connection = self.table.find(key, now)
+        direction = ORIGINAL
         if connection is None:
             opened = self._open(tracker, packet, key, now)
             if isinstance(opened, CtInfo):
                 return opened
             connection = opened
-        direction = ORIGINAL if key == connection.original_key else REPLY
+        elif key == connection.reply_key:
+            direction = REPLY  # so too where a flow answers itself and both keys are one
         state = _state_of(connection, direction)
         result = tracker.update(connection, packet, direction, now)
         if result == OK:

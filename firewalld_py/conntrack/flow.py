@@ -12,6 +12,7 @@ from typing import Final
 from firewalld_py.packet.packet import Packet
 from firewalld_py.packet.protocols import (
     GRE_PPTP_HEADER,
+    GRE_PROTOCOL_PPP,
     GRE_VERSION,
     GRE_VERSION_PPTP,
     ICMP_ADDRESS,
@@ -81,9 +82,12 @@ def flow_key(packet: Packet) -> bytes:
 def gre_keys(data: bytes, at: int, end: int) -> bytes:
     """The four octets of a GRE packet: of PPTP (version 1) the call id as destination, else zeros.
 
-    The source's call id is known to the PPTP helper alone (gre_pkt_to_tuple()).
+    The source's call id is known to the PPTP helper alone (gre_pkt_to_tuple()). NO_KEY if PPTP
+    carries something else than PPP; no packet of ours comes here with that, a quoted one may.
     """
     if at + GRE_PPTP_HEADER <= end and data[at + 1] & GRE_VERSION == GRE_VERSION_PPTP:
+        if data[at + 2] << 8 | data[at + 3] != GRE_PROTOCOL_PPP:
+            return NO_KEY
         return b"\0\0" + data[at + 6 : at + 8]
     return NO_PORTS
 

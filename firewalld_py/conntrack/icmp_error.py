@@ -50,7 +50,8 @@ WITH_PORTS: Final[frozenset[int]] = frozenset(
     {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_SCTP}
 )
 REDIRECT_TARGETS: Final = 40  # RFC 4861 section 4.5: header, target and destination address
-REDIRECTED_HEADER: Final = 4  # the option that quotes the packet
+REDIRECTED_HEADER: Final = 4  # the option that quotes the packet, behind 8 octets of its own
+OPTION_HEADER: Final = 8
 HOP_LIMIT_OF_NEIGHBOUR: Final = 255
 
 
@@ -69,7 +70,10 @@ def inspect_error(packet: Packet, table: Table, now: float) -> CtInfo:
     if packet.icmp_type == NDISC_REDIRECT and packet.protocol == IPPROTO_ICMPV6:
         if packet.data[7] != HOP_LIMIT_OF_NEIGHBOUR or not _is_link_local(packet.src):
             return CtInfo(INVALID, reason=ICMPV6_REDIRECT_SOURCE)
-        at = _redirected_packet(packet)
+        at = packet.transport + REDIRECT_TARGETS
+        if packet.icmp_code != 0 or not _quotes_packet(packet, at):
+            return CtInfo(INVALID, reason=ICMP_ERROR_QUOTE)
+        at += OPTION_HEADER
     quoted = _quoted_key(packet, at)
     if quoted == NO_KEY:
         return CtInfo(INVALID, reason=ICMP_ERROR_QUOTE)
@@ -82,7 +86,7 @@ def inspect_error(packet: Packet, table: Table, now: float) -> CtInfo:
     size = len(packet.dst)
     if answer[size : 2 * size] != packet.dst:
         return CtInfo(INVALID, reason=ICMP_ERROR_ADDRESS)
-    direction = ORIGINAL if answer == connection.original_key else REPLY
+    direction = REPLY if answer == connection.reply_key else ORIGINAL
     return CtInfo(RELATED, direction, connection)
 
 
@@ -103,6 +107,8 @@ def _quoted_ipv4(data: bytes, at: int, end: int) -> bytes:
     if (data[at + 6] & 0x1F) << 8 | data[at + 7]:
         return NO_KEY  # a later fragment says nothing of ports
     transport = at + ((data[at] & 0x0F) << 2)
+    if transport > end:
+        return NO_KEY
     return _with_transport(data, data[at + 12 : at + 20], data[at + 9], transport, end)
 
 
@@ -142,24 +148,17 @@ def _with_transport(data: bytes, addresses: bytes, protocol: int, at: int, end: 
         ports = data[at + 4 : at + 6] + data[at : at + 2]
     elif protocol == IPPROTO_GRE:
         ports = gre_keys(data, at, end)
-    elif at > end:
-        return NO_KEY
+        if not ports:
+            return NO_KEY
     return addresses + ports + PROTOCOL_OCTET[protocol]
 
 
-def _redirected_packet(packet: Packet) -> int:
-    """Where the packet begins that a redirect quotes; the end of the packet if it quotes none."""
+def _quotes_packet(packet: Packet, at: int) -> bool:
+    """Whether a redirect's first option is the one that quotes the redirected packet."""
     data = packet.data
-    end = min(packet.length, len(data))
-    at = packet.transport + REDIRECT_TARGETS
-    while at + 8 <= end:
-        size = data[at + 1] << 3
-        if size == 0 or at + size > end:
-            break
-        if data[at] == REDIRECTED_HEADER:
-            return at + 8
-        at += size
-    return end
+    return at + 2 <= min(packet.length, len(data)) and (
+        data[at] == REDIRECTED_HEADER and data[at + 1] != 0
+    )
 
 
 def _is_link_local(address: bytes) -> bool:

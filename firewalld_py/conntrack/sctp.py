@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from firewalld_py.conntrack.connection import ASSURED, CONFIRMED, ORIGINAL, Connection
+from firewalld_py.conntrack.connection import ASSURED, CONFIRMED, ORIGINAL, REPLY, Connection
 from firewalld_py.conntrack.sctp_states import (
     ABORT,
     CLOSED,
@@ -71,13 +71,24 @@ class Chunk:
 class SctpConnection(Connection):
     """An association: its state and the verification tag that packets of each direction carry."""
 
-    __slots__ = ("heartbeat_direction", "heartbeat_failed", "original_tag", "reply_tag", "state")
+    __slots__ = (
+        "heartbeat_direction",
+        "heartbeat_failed",
+        "original_init",
+        "original_tag",
+        "reply_init",
+        "reply_tag",
+        "state",
+    )
 
     def __init__(self, protocol: int, original_key: bytes, reply_key: bytes, now: float) -> None:
         super().__init__(protocol, original_key, reply_key, now)
         self.state = NONE
         self.original_tag = 0
         self.reply_tag = 0
+        # Whether each side has sent an INIT since the last COOKIE ACK: both sides may at once.
+        self.original_init = False
+        self.reply_init = False
         self.heartbeat_failed = False  # a heartbeat came with another tag: an answer may prove it
         self.heartbeat_direction = ORIGINAL
 
@@ -92,6 +103,22 @@ class SctpConnection(Connection):
             self.original_tag = tag
         else:
             self.reply_tag = tag
+
+    def note_init(self, direction: int) -> None:
+        """A side starts anew; if both had, only this one counts now."""
+        both = self.original_init and self.reply_init
+        self.original_init = direction == ORIGINAL or (self.original_init and not both)
+        self.reply_init = direction == REPLY or (self.reply_init and not both)
+
+    def takes_tag(self, direction: int, tag: int) -> bool:
+        """Whether an INIT ACK of this direction may name the tag of the other one's packets."""
+        known = self.tag(1 - direction)
+        mine, other = self.original_init, self.reply_init
+        if direction == REPLY:
+            mine, other = other, mine
+        if tag == known:
+            return True
+        return (other or known == 0) and not (mine and other)
 
 
 class SctpTracker(Tracker):
@@ -120,9 +147,8 @@ class SctpTracker(Tracker):
                 connection.reply_tag = _init_tag(packet, chunk)
             elif chunk.kind == HEARTBEAT:
                 connection.original_tag = tag
-            else:
-                # Out of the blue, as a SHUTDOWN ACK is: the answer reflects this tag.
-                connection.reply_tag = tag
+            elif chunk.kind == SHUTDOWN_ACK:
+                connection.reply_tag = tag  # out of the blue: the answer reflects it (8.4)
         return connection
 
     def update(self, connection: Connection, packet: Packet, direction: int, now: float) -> int:
@@ -172,9 +198,15 @@ class SctpTracker(Tracker):
             init_tag = _init_tag(packet, chunk)
             if init_tag < 0:
                 return SCTP_CHUNKS
+            if chunk.kind == INIT:
+                is_late = init_tag == connection.tag(1 - direction)
+                if not (is_late and connection.status & CONFIRMED):
+                    connection.note_init(direction)
+                if new_state == CLOSED and old_state == CLOSED and connection.status & CONFIRMED:
+                    result = _REPEATED_INIT  # keeps no entry alive
+            elif not connection.takes_tag(direction, init_tag):
+                return SCTP_VERIFICATION_TAG
             connection.set_tag(1 - direction, init_tag)
-            if new_state == CLOSED and old_state == CLOSED and connection.status & CONFIRMED:
-                result = _REPEATED_INIT  # keeps no entry alive
         connection.state = new_state
         if new_state == ESTABLISHED and old_state != ESTABLISHED:
             connection.status |= ASSURED
@@ -247,6 +279,8 @@ def _tag_fits(connection: SctpConnection, chunk: Chunk, direction: int, tag: int
         return tag == connection.tag(1 - direction if reflected else direction)
     if chunk.kind == COOKIE_ECHO:
         return tag == connection.tag(direction)
+    if chunk.kind == COOKIE_ACK:
+        connection.original_init = connection.reply_init = False
     return True
 
 

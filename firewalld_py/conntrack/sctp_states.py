@@ -95,7 +95,7 @@ TRANSITIONS: Final[tuple[bytes, ...]] = (
     bytes((       _SA, _CL, _CW, _CE, _ES, _SA, _SA, _SA, _SA)),  # SHUTDOWN ACK
     bytes((       _CL, _CL, _CW, _CE, _ES, _SS, _SR, _SA, _CL)),  # ERROR
     bytes((       _CL, _CL, _CE, _CE, _ES, _SS, _SR, _SA, _CL)),  # COOKIE ECHO
-    bytes((       _CL, _CL, _CW, _CE, _ES, _SS, _SR, _SA, _CL)),  # COOKIE ACK
+    bytes((       _CL, _CL, _CW, _ES, _ES, _SS, _SR, _SA, _CL)),  # COOKIE ACK
     bytes((       _CL, _CL, _CW, _CE, _ES, _SS, _SR, _CL, _CL)),  # SHUTDOWN COMPLETE
     bytes((       _HS, _CL, _CW, _CE, _ES, _SS, _SR, _SA, _HS)),  # HEARTBEAT
     bytes((       _CL, _CL, _CW, _CE, _ES, _SS, _SR, _SA, _HS)),  # HEARTBEAT ACK
@@ -106,7 +106,7 @@ TRANSITIONS: Final[tuple[bytes, ...]] = (
     bytes((       _IV, _CL, _CW, _CE, _SR, _SS, _SR, _SA, _IV)),  # SHUTDOWN
     bytes((       _IV, _CL, _CW, _CE, _ES, _SA, _SA, _SA, _IV)),  # SHUTDOWN ACK
     bytes((       _IV, _CL, _CW, _CL, _ES, _SS, _SR, _SA, _IV)),  # ERROR: a stale cookie
-    bytes((       _IV, _CL, _CW, _CE, _ES, _SS, _SR, _SA, _IV)),  # COOKIE ECHO
+    bytes((       _IV, _CL, _CE, _CE, _ES, _SS, _SR, _SA, _IV)),  # COOKIE ECHO
     bytes((       _IV, _CL, _CW, _ES, _ES, _SS, _SR, _SA, _IV)),  # COOKIE ACK
     bytes((       _IV, _CL, _CW, _CE, _ES, _SS, _SR, _CL, _IV)),  # SHUTDOWN COMPLETE
     bytes((       _IV, _CL, _CW, _CE, _ES, _SS, _SR, _SA, _HS)),  # HEARTBEAT

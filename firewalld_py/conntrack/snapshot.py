@@ -38,7 +38,15 @@ _TCP: Final = (
     "last_scale",
     "retransmissions",
 )
-_SCTP: Final = ("state", "original_tag", "reply_tag", "heartbeat_failed", "heartbeat_direction")
+_SCTP: Final = (
+    "state",
+    "original_tag",
+    "reply_tag",
+    "original_init",
+    "reply_init",
+    "heartbeat_failed",
+    "heartbeat_direction",
+)
 _PEER: Final = ("end", "maxend", "maxwin", "maxack", "scale", "flags")
 
 

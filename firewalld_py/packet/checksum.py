@@ -1,4 +1,4 @@
-"""Are the transport checksums right? (RFC 1071, 768, 9293, 792, 4443)
+"""Are the transport checksums right? (RFC 1071, 768, 9293, 792, 4443; CRC32c: RFC 9260)
 
 The ones' complement sum of 16-bit words equals the big-endian number made of all octets modulo
 65535, which one long division gives at the speed of C.
@@ -6,17 +6,20 @@ The ones' complement sum of 16-bit words equals the big-endian number made of al
 
 from __future__ import annotations
 
+from typing import Final
+
 from firewalld_py.packet.packet import Packet
 from firewalld_py.packet.protocols import (
     IPPROTO_ICMP,
     IPPROTO_ICMPV6,
+    IPPROTO_SCTP,
     IPPROTO_TCP,
     IPPROTO_UDP,
 )
 
 
 def checksum_is_wrong(packet: Packet) -> bool:
-    """Whether the packet's TCP, UDP, ICMP or ICMPv6 checksum is wrong.
+    """Whether the packet's TCP, UDP, ICMP, ICMPv6 or SCTP checksum is wrong.
 
     False for other protocols, for UDP without a checksum, and for a packet of which only the
     beginning is at hand. Precondition: `packet.fault` is OK.
@@ -28,7 +31,9 @@ def checksum_is_wrong(packet: Packet) -> bool:
     if protocol == IPPROTO_UDP:
         if segment[6] == 0 and segment[7] == 0:
             return False
-        segment = segment[: segment[4] << 8 | segment[5]]
+        # All octets of the datagram count, also those behind UDP's own length, as in nf_checksum().
+    elif protocol == IPPROTO_SCTP:
+        return _crc32c_is_wrong(segment)
     elif protocol not in (IPPROTO_TCP, IPPROTO_ICMP, IPPROTO_ICMPV6):
         return False
     covered = (
@@ -37,6 +42,28 @@ def checksum_is_wrong(packet: Packet) -> bool:
     if len(covered) & 1:
         covered += b"\0"
     return int.from_bytes(covered, "big") % 0xFFFF != 0
+
+
+def _crc32c_table() -> tuple[int, ...]:
+    table = []
+    for octet in range(256):
+        value = octet
+        for _ in range(8):
+            value = value >> 1 ^ (CRC32C_POLYNOMIAL if value & 1 else 0)
+        table.append(value)
+    return tuple(table)
+
+
+CRC32C_POLYNOMIAL: Final = 0x82F63B78  # RFC 9260 appendix A, reflected
+CRC32C_TABLE: Final[tuple[int, ...]] = _crc32c_table()
+
+
+def _crc32c_is_wrong(segment: bytes) -> bool:
+    """The CRC is taken with zeros in its own place and stands there little-endian."""
+    crc = 0xFFFFFFFF
+    for octet in segment[:8] + b"\0\0\0\0" + segment[12:]:
+        crc = crc >> 8 ^ CRC32C_TABLE[(crc ^ octet) & 0xFF]
+    return (crc ^ 0xFFFFFFFF).to_bytes(4, "little") != segment[8:12]
 
 
 def _pseudo_header(packet: Packet, length: int) -> bytes:

@@ -64,7 +64,7 @@ class ControlServer:
         try:
             request = json.loads(line)
             handler = self._handlers[request["verb"]]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return {"ok": False, "error": "not a request that this daemon knows"}
         return await handler(request)
 

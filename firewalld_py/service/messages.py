@@ -237,7 +237,7 @@ def decode(datagram: bytes) -> Message:
         name = body["type"]
         cls = _BY_NAME[name]
         values = [_checked(name, key, kind, body[key]) for key, kind in _FIELDS[name]]
-    except (ValueError, KeyError, TypeError) as fault:
+    except (ValueError, KeyError, TypeError, RecursionError) as fault:
         raise MessageError(f"not a message: {datagram[:80]!r}: {fault}") from fault
     return cls(*values)
 

@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
+from scapy.layers.sctp import SCTP, SCTPChunkInit
 from scapy.packet import Packet as Scapy
 from scapy.packet import Raw
 
@@ -64,10 +65,18 @@ def test_padding_behind_the_packet_is_not_summed() -> None:
     assert not is_wrong(bytes(V4 / UDP() / Raw(b"x")) + b"padding")
 
 
-def test_octets_behind_the_udp_length_are_not_summed() -> None:
+def test_octets_behind_the_udp_length_are_summed_too_as_the_kernel_does() -> None:
     covered = bytes(V4 / UDP() / Raw(b"x"))
     longer = wire.ipv4(wire.CLIENT4, wire.SERVER4, wire.UDP, covered[20:] + b"more")
-    assert not is_wrong(longer)
+    assert is_wrong(longer)
+
+
+def test_an_sctp_crc_is_checked() -> None:
+    right = bytes(V4 / SCTP() / SCTPChunkInit(init_tag=7))
+    wrong = bytearray(right)
+    wrong[-1] ^= 1
+    assert not is_wrong(right)
+    assert is_wrong(bytes(wrong))
 
 
 def test_a_truncated_packet_cannot_be_found_wrong() -> None:

@@ -131,11 +131,13 @@ def test_a_redirect_that_quotes_nothing_is_about_nothing() -> None:
         assert REASON_NAMES[info.reason] == "icmp_error_quote"
 
 
-def test_other_options_of_a_redirect_are_skipped() -> None:
+def test_a_redirect_quotes_in_its_first_option_and_has_code_0() -> None:
     header = IPv6(src="fe80::1", dst="fd00:1::5", hlim=255)
     link_layer = Raw(b"\x02\x01" + bytes(6))
     quote = ICMPv6NDOptRedirectedHdr(pkt=ASKED6)
-    assert judged(ASKED6, header / ICMPv6ND_Redirect() / link_layer / quote).state == RELATED
+    assert judged(ASKED6, header / ICMPv6ND_Redirect() / quote).state == RELATED
+    assert judged(ASKED6, header / ICMPv6ND_Redirect(code=1) / quote).state == INVALID
+    assert judged(ASKED6, header / ICMPv6ND_Redirect() / link_layer / quote).state == INVALID
 
 
 def test_which_types_are_errors() -> None:
