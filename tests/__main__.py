@@ -92,7 +92,8 @@ def main() -> int:
     """Both passes, the second also when the first failed: one run shows all that is wrong."""
     compiled = {k: v for k, v in os.environ.items() if k != "FIREWALLD_PY_PURE"}
     interpreted = {**compiled, "FIREWALLD_PY_PURE": "1"}
-    without_daemon = [f"--ignore={directory}" for directory in WHOLE_DAEMON]
+    # Not --ignore: that gives way to a path among the arguments.
+    without_daemon = [f"--deselect={directory}" for directory in WHOLE_DAEMON]
     arguments = sys.argv[1:]
     return close(
         [
