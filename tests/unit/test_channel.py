@@ -84,6 +84,20 @@ def test_what_was_said_before_the_end_is_still_heard(ends: tuple[Channel, Channe
         next(heard)
 
 
+def test_what_was_said_by_one_who_did_not_listen_to_the_end_is_still_heard(
+    ends: tuple[Channel, Channel],
+) -> None:
+    # The kernel tells of the unread message first (ECONNRESET), and only then gives the last words.
+    ours, theirs = ends
+    assert theirs.send(Stop())
+    assert ours.send(Failed("no queue"))
+    ours.close()
+    heard = theirs.receive(9)
+    assert next(heard) == Failed("no queue")
+    with pytest.raises(ChannelClosedError):
+        next(heard)
+
+
 def test_to_speak_to_an_end_that_is_gone_is_an_error_of_its_own(
     ends: tuple[Channel, Channel],
 ) -> None:
