@@ -6,6 +6,10 @@ export PYTHON
 # Arguments for the program behind a target: make test ARGS='-k udp'
 ARGS ?=
 
+# Of `make differential`: where chance begins, and how many packets are to be judged.
+SEED ?= 1
+PACKETS ?= 100000
+
 # Where `make install` puts things; DESTDIR stages them below another directory.
 PREFIX ?= /usr
 SYSCONFDIR ?= /etc
@@ -14,7 +18,7 @@ export DESTDIR PREFIX SYSCONFDIR
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench install uninstall clean setup setup-check setup-core setup-lab setup-test
+.PHONY: help run test differential lint format bench install uninstall clean setup setup-check setup-core setup-lab setup-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -25,6 +29,9 @@ run: setup-lab ## the firewall at work: a world of network namespaces, real traf
 
 test: setup-test ## all tests: the core interpreted and compiled, the daemon live (ARGS='-k udp' for some)
 	@$(VENV_PYTHON) -m tests $(ARGS)
+
+differential: setup-core ## our tracking against the kernel's, packet by packet (SEED=7 PACKETS=200000; ARGS='--only tcp')
+	@$(VENV_PYTHON) -m tests.differential --seed $(SEED) --packets $(PACKETS) $(ARGS)
 
 lint: setup-check ## ruff and mypy --strict
 	@.venv/bin/ruff check .

@@ -79,10 +79,22 @@ def _boot() -> str | None:
     return why and f"systemd cannot be booted in a container here ({why})"
 
 
+def _conntrack() -> str | None:
+    """The kernel's own connection tracking, which can be asked through TUN devices and NFLOG."""
+    from tests.differential.kernel import KernelError, KernelJudge
+
+    try:
+        KernelJudge().close()
+    except (KernelError, OSError) as error:
+        return f"the kernel's conntrack cannot be asked here ({error})"
+    return None
+
+
 PROBES: Final[dict[str, Callable[[], str | None]]] = {
     "root": _root,
     "netns": _netns,
     "nfqueue": _nfqueue,
+    "conntrack": _conntrack,
     "boot": _boot,
 }
 

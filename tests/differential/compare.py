@@ -11,6 +11,8 @@ from tests.differential.describe import protocol_name
 from tests.differential.ours import OurJudge
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from tests.differential.answer import Answer
     from tests.differential.kernel import KernelJudge
     from tests.differential.sequence import Sequence
@@ -60,12 +62,16 @@ class Outcome:
     departures: dict[str, int] = field(default_factory=dict)
 
 
-def compare(kernel: KernelJudge, sequence: Sequence) -> Outcome:
-    """Send the sequence through both, and stop explaining at the first disagreement."""
+def compare(
+    kernel: KernelJudge,
+    sequence: Sequence,
+    make_ours: Callable[[Mapping[str, int]], OurJudge] = OurJudge,
+) -> Outcome:
+    """Send the sequence through both; the first disagreement is told, those behind it counted."""
     outcome = Outcome(sequence)
     kernel.flush()
     kernel.use(sequence.switches)
-    ours = OurJudge(sequence.switches)
+    ours = make_ours(sequence.switches)
     clock = time.monotonic
     for place, sent in enumerate(sequence.packets):
         said, forwarded = kernel.judge(sent.data)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from firewalld_py.packet.packet import PacketMeta
+from firewalld_py.packet.parse import parse
 from tests import wire
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def _udplite_with_checksums(
         switches.get("checksum")
         and kernel.state == "INVALID"
         and ours.state != "INVALID"
-        and data[9 if data[0] >> 4 == 4 else 6] == wire.UDPLITE
+        and parse(data, PacketMeta()).protocol == wire.UDPLITE
     )
 
 

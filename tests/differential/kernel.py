@@ -173,7 +173,7 @@ def _is_fragment(data: bytes) -> bool:
     """Whether more fragments follow this one."""
     if data[0] >> 4 == 4:
         return bool(data[6] & 0x20)
-    return data[6] == 44 and bool(data[43] & 1)
+    return len(data) >= 48 and data[6] == 44 and bool(data[43] & 1)
 
 
 def _run_in_thread(action: Callable[[], T]) -> T:

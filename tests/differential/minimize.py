@@ -5,28 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.differential.compare import compare
+from tests.differential.ours import OurJudge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tests.differential.kernel import KernelJudge
     from tests.differential.sequence import Sequence
 
 
-def minimize(kernel: KernelJudge, sequence: Sequence) -> Sequence:
+def minimize(
+    kernel: KernelJudge,
+    sequence: Sequence,
+    make_ours: Callable[[Mapping[str, int]], OurJudge] = OurJudge,
+) -> Sequence:
     """Drop packets, in ever smaller runs, as long as the last one is still judged differently.
 
     The sequence's first disagreement is kept, of the same class. A sequence without one comes back
     as it is.
     """
-    outcome = compare(kernel, sequence)
+    outcome = compare(kernel, sequence, make_ours)
     if outcome.differing is None:
         return sequence
     kind = outcome.differing_kind
     sequence = sequence.with_packets(sequence.packets[: outcome.differing + 1])
 
     def still_differs(candidate: Sequence) -> bool:
-        found = compare(kernel, candidate)
+        found = compare(kernel, candidate, make_ours)
         last = len(candidate.packets) - 1
         return found.differing == last and found.differing_kind == kind
 

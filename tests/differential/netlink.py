@@ -33,7 +33,7 @@ NFULA_PREFIX: Final = 10
 RECEIVE_BUFFER: Final = 1 << 20
 
 
-class NetlinkError(Exception):
+class NetlinkError(OSError):
     """The kernel refused a request, or answered something that is not understood."""
 
 
