@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from firewalld_py.conntrack.connection import NEW, CtInfo
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.parse import parse
@@ -117,6 +121,56 @@ def test_each_rule_has_a_limit_of_its_own() -> None:
     )
     lines = [sent(chain, 0.0).logs for _ in range(3)]
     assert [len(hits or []) for hits in lines] == [2, 1, 0]
+
+
+# Kind: a value that QUESTION meets, and one that it does not.
+EVERY_KIND: dict[str, tuple[Any, Any]] = {
+    "state": (NEW, 30),
+    "in": (0b01, 0b10),
+    "out": (0b10, 0b01),
+    "family": (4, 6),
+    "src": ([["0a010000", "0a0100ff"]], [["0a010006", "0a0100ff"]]),
+    "dst": ([["cb007109", "cb007109"]], [["0a010000", "0a0100ff"]]),
+    "proto": ([6, 17], [6, 1]),
+    "sport": ([[40000, 40000]], [[0, 39999]]),
+    "dport": ([[22, 22], [50, 60]], [[54, 65535]]),
+    "mark": ([[0x5, 0xF]], [[0x5, 0xFF]]),
+}
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+def test_a_chain_is_walked_past_rules_that_are_not_met_to_the_one_that_is(kind: str) -> None:
+    met, unmet = EVERY_KIND[kind]
+    rules = [
+        rule("drop", (kind, unmet), name="unmet"),
+        rule("drop", ("!" + kind, met), name="inverse of the met"),
+        rule("continue", (kind, met), name="met"),
+        rule("accept", ("!" + kind, unmet), name="inverse of the unmet"),
+        rule("drop", name="too far"),
+    ]
+    made = build_ruleset(plan(rules, interfaces=["lan*", "wan0"]))
+    made.interfaces.set_names({2: "lan7", 3: "wan0"})
+    meta = PacketMeta(in_index=2, out_index=3, mark=0xA5)
+    outcome = made.filter_forward.evaluate(parse(QUESTION, meta), CtInfo(NEW), meta.mark, 0.0)
+    assert outcome.rule is not None
+    assert outcome.rule.name == "inverse of the unmet"
+    assert [entry.hits for entry in made.filter_forward.rules] == [0, 0, 1, 1, 0]
+
+
+def test_icmp_types_and_tcp_flags_are_walked_likewise() -> None:
+    ping = wire.ip(wire.CLIENT4, wire.SERVER4, wire.ICMP, wire.query(8))
+    syn = wire.ip(wire.CLIENT4, wire.SERVER4, wire.TCP, wire.tcp("S"))
+    echo, flags = ("icmp", [[1, 8, 0, 255]]), ("tcp_flags", [[0x17, 0x02]])
+    chain = chain_of(
+        rule("drop", ("!icmp", echo[1])),
+        rule("drop", ("!tcp_flags", flags[1])),
+        rule("accept", echo),
+        rule("accept", flags),
+    )
+    for data, hits in ((ping, [0, 0, 1, 0]), (syn, [0, 0, 1, 1]), (QUESTION, [0, 0, 1, 1])):
+        chain.evaluate(parse(data, PacketMeta()), CtInfo(NEW), 0, 0.0)
+        assert [entry.hits for entry in chain.rules] == hits
+    assert chain.policy_hits == 1  # UDP can be asked neither
 
 
 def test_all_chains_of_a_rule_set_are_listed_raw_first() -> None:

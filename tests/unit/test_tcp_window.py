@@ -83,6 +83,7 @@ def test_the_end_of_a_segment_goes_round() -> None:
         ("03000000", 0, 0),  # of length zero
         ("03010000", 0, 0),
         ("0101030a", 0, 0),  # longer than the header
+        ("01010303", 0, 0),  # its value would lie behind the header
         ("03040700", 0, 0),  # a window scale of the wrong length
         ("04030303", 0, 0),  # and a SACK-permitted
     ],
@@ -90,7 +91,7 @@ def test_the_end_of_a_segment_goes_round() -> None:
 def test_options_of_a_syn(options: str, scale: int, flags: int) -> None:
     peer = TcpPeer()
     peer.scale, peer.flags = 9, FLAG_WINDOW_SCALE
-    read_syn_options(segment(ORIGINAL, "S", 1, options=bytes.fromhex(options)), peer)
+    read_syn_options(segment(ORIGINAL, "S", 1, size=9, options=bytes.fromhex(options)), peer)
     assert (peer.scale, peer.flags) == (scale, flags)
 
 
