@@ -172,6 +172,19 @@ def test_ports_before_a_fault_are_known_so_that_rules_can_ask_for_them() -> None
     assert (REASON_NAMES[packet.fault], packet.sport, packet.dport) == ("udp_length", 5, 6)
 
 
+@pytest.mark.parametrize("protocol", [wire.TCP, wire.UDP, wire.UDPLITE])
+@pytest.mark.parametrize(("octets", "known"), [(3, False), (4, True), (7, True)])
+def test_of_a_header_that_is_cut_behind_its_ports_the_ports_are_known(
+    protocol: int, octets: int, known: bool
+) -> None:
+    cut = bytes((0, 5, 0, 6, 0, 0, 0))[:octets]
+    packet = parsed(wire.ipv4(CLIENT4, SERVER4, protocol, cut))
+    assert REASON_NAMES[packet.fault] == "transport_too_short"
+    assert (packet.has_ports, packet.sport, packet.dport) == (
+        (True, 5, 6) if known else (False, 0, 0)
+    )
+
+
 def test_of_a_truncated_packet_the_missing_end_is_no_fault() -> None:
     whole = wire.ip(CLIENT4, SERVER4, wire.UDP, wire.udp(bytes(1000)))
     assert fault(whole[:100]) == "ip_total_length"

@@ -83,6 +83,8 @@ def test_the_end_of_a_segment_goes_round() -> None:
         ("03000000", 0, 0),  # of length zero
         ("03010000", 0, 0),
         ("0101030a", 0, 0),  # longer than the header
+        ("01010402", 0, FLAG_SACK_PERMITTED),  # up to the very end
+        ("01030307", 7, FLAG_WINDOW_SCALE),
         ("01010303", 0, 0),  # its value would lie behind the header
         ("03040700", 0, 0),  # a window scale of the wrong length
         ("04030303", 0, 0),  # and a SACK-permitted
