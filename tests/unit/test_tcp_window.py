@@ -45,6 +45,7 @@ def checked(connection: TcpConnection, packet: Packet, direction: int) -> int:
         (0, TOP, False),
         (TOP - 10, 10, True),
         (0, 0x7FFFFFFF, True),
+        (0, 0x80000000, True),  # half way round: as if it were behind
         (0, 0x80000001, False),
     ],
 )
