@@ -22,14 +22,15 @@ _NFT: Final = (
     "add table inet bench; add chain inet bench out { type filter hook output priority 0; }; "
     f"add rule inet bench out udp dport {PORT} queue num {QUEUE}"
 )
-_serial = itertools.count(1)
+# Named as the lab names its hosts, so that what a crashed run leaves behind is removed with theirs.
+_serial = itertools.count(1000)
 
 
 class QueueBench:
     """Datagrams from `send` wait in the queue; those that are accepted come out of `received`."""
 
     def __init__(self) -> None:
-        self.namespace = Namespace(f"fwqueue-{os.getpid()}-{next(_serial)}")
+        self.namespace = Namespace(f"fwlab-{os.getpid()}-{next(_serial)}-gateway")
         try:
             with self.namespace.entered():
                 # The one that this kernel takes; which of both is no matter here.

@@ -21,7 +21,8 @@ EVENT_TIMEOUT_S = 5.0
 
 @pytest.fixture
 def namespace() -> Iterator[Namespace]:
-    made = Namespace(f"fwlinks-{os.getpid()}")
+    # Named as the lab names its hosts: what a crashed run leaves behind is removed with theirs.
+    made = Namespace(f"fwlab-{os.getpid()}-999-gateway")
     yield made
     made.remove()
 
