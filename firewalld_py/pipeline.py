@@ -7,6 +7,10 @@ answered is in the Decision.
 
 from __future__ import annotations
 
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
 from firewalld_py.conntrack.connection import UNTRACKED, CtInfo
 from firewalld_py.conntrack.engine import Conntrack
 from firewalld_py.packet.packet import Packet, PacketMeta
@@ -26,6 +30,7 @@ from firewalld_py.rules.ruleset import (
 )
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Decision:
     """The verdict on one packet, and all that explains it.
 
@@ -108,7 +113,7 @@ class Firewall:
 
 
 # Raw rules run before a state is known; they may not ask for one (policy/ refuses it).
-BEFORE_TRACKING = CtInfo(0)
+BEFORE_TRACKING: Final = CtInfo(0)
 
 
 def _decide(

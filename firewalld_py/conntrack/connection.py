@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from firewalld_py.packet.reasons import OK
 
 # Connection states as iptables' `--ctstate` names them; bits, so that a rule may ask for several.
@@ -34,6 +36,7 @@ CONFIRMED: Final = 1 << 3
 DYING: Final = 1 << 9
 
 
+@mypyc_attr(acyclic=True)
 class Connection:
     """One entry of the state table.
 
@@ -89,6 +92,7 @@ class Connection:
             self.reply_octets += octets
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class CtInfo:
     """What tracking says of one packet: its state and why, its connection and its direction there.
 

@@ -67,16 +67,19 @@ ICMPV6_INVERSE: Final[bytes] = _inverse(
 
 def flow_key(packet: Packet) -> bytes:
     """The packet's key. Precondition: `packet.fault` is OK."""
+    data = packet.data
     at = packet.transport
     if packet.has_ports and packet.protocol != IPPROTO_DCCP:  # the kernel no longer tracks DCCP
-        ports = packet.data[at : at + 4]
+        ports = data[at : at + 4]
     elif packet.protocol in (IPPROTO_ICMP, IPPROTO_ICMPV6):
-        ports = packet.data[at + 4 : at + 6] + packet.data[at : at + 2]
+        ports = data[at + 4 : at + 6] + data[at : at + 2]
     elif packet.protocol == IPPROTO_GRE:
-        ports = gre_keys(packet.data, at, min(packet.length, len(packet.data)))
+        ports = gre_keys(data, at, min(packet.length, len(data)))
     else:
         ports = NO_PORTS
-    return packet.src + packet.dst + ports + PROTOCOL_OCTET[packet.protocol]
+    # Both addresses stand side by side in either header: one slice serves for two.
+    addresses = data[12:20] if packet.version == 4 else data[8:40]
+    return addresses + ports + PROTOCOL_OCTET[packet.protocol]
 
 
 def gre_keys(data: bytes, at: int, end: int) -> bytes:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from firewalld_py.conntrack.connection import ASSURED, CONFIRMED, ORIGINAL, REPLY, Connection
 from firewalld_py.conntrack.sctp_states import (
     ABORT,
@@ -57,6 +59,7 @@ OWN_TAG_RULE: Final[frozenset[int]] = frozenset(
 )
 
 
+@mypyc_attr(acyclic=True)
 class Chunk:
     """One chunk: its type, its flags, and where it begins in the packet's octets."""
 
@@ -68,6 +71,7 @@ class Chunk:
         self.at = at
 
 
+@mypyc_attr(acyclic=True)
 class SctpConnection(Connection):
     """An association: its state and the verification tag that packets of each direction carry."""
 

@@ -70,7 +70,9 @@ def dump_connection(connection: Connection, now: float) -> Row:
     row["age_s"] = now - connection.started
     row["own"] = {name: getattr(connection, name) for name in _own_fields(connection)}
     if isinstance(connection, TcpConnection):
-        row["peers"] = [{name: getattr(peer, name) for name in _PEER} for peer in connection.peers]
+        row["peers"] = [
+            {name: getattr(peer, name) for name in _PEER} for peer in _peers(connection)
+        ]
     return row
 
 
@@ -87,7 +89,7 @@ def load_connection(row: Row, now: float) -> Connection:
         for name in _own_fields(connection):
             setattr(connection, name, row["own"][name])
         if isinstance(connection, TcpConnection):
-            for peer, values in zip(connection.peers, row["peers"], strict=True):
+            for peer, values in zip(_peers(connection), row["peers"], strict=True):
                 _load_peer(peer, values)
     except (KeyError, TypeError, ValueError) as fault:
         raise SnapshotError(f"not a connection: {fault!r}") from fault
@@ -109,6 +111,10 @@ def _own_fields(connection: Connection) -> tuple[str, ...]:
     if isinstance(connection, TcpConnection):
         return _TCP
     return _SCTP if isinstance(connection, SctpConnection) else ()
+
+
+def _peers(connection: TcpConnection) -> tuple[TcpPeer, TcpPeer]:
+    return connection.original_peer, connection.reply_peer
 
 
 def _load_peer(peer: TcpPeer, values: Row) -> None:

@@ -205,7 +205,7 @@ class TcpTracker(Tracker):
             return timeouts.tcp_max_retrans
         if segment_class == CLASS_RST:
             return timeouts.tcp[CLOSE]
-        flags = connection.peers[0].flags | connection.peers[1].flags
+        flags = connection.original_peer.flags | connection.reply_peer.flags
         if flags & FLAG_DATA_UNACKNOWLEDGED and timeout_s > timeouts.tcp_unacknowledged:
             return timeouts.tcp_unacknowledged
         if connection.last_window == 0 and timeout_s > timeouts.tcp_max_retrans:
@@ -267,7 +267,7 @@ class TcpTracker(Tracker):
 
 def _may_reopen(connection: TcpConnection, direction: int) -> bool:
     """A SYN may start a connection anew once one side closed it, or the SYN's sender reset it."""
-    closed = (connection.peers[0].flags | connection.peers[1].flags) & FLAG_CLOSE_INIT
+    closed = (connection.original_peer.flags | connection.reply_peer.flags) & FLAG_CLOSE_INIT
     return closed != 0 or (
         connection.last_direction == direction and connection.last_class == CLASS_RST
     )

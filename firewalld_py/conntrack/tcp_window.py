@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr, u8
+
 from firewalld_py.conntrack.connection import ORIGINAL, REPLY, Connection
 from firewalld_py.conntrack.tcp_states import (
     CLASS_ACK,
@@ -56,6 +58,7 @@ FLAG_CHALLENGE_ACK: Final = 0x40
 FLAG_SIMULTANEOUS_OPEN: Final = 0x80
 
 
+@mypyc_attr(acyclic=True)
 class TcpPeer:
     """One side of a TCP connection.
 
@@ -84,6 +87,7 @@ class TcpPeer:
         self.flags &= FLAG_BE_LIBERAL
 
 
+@mypyc_attr(acyclic=True)
 class TcpConnection(Connection):
     """A TCP connection: its state, its two sides, and the last segment that mattered.
 
@@ -101,30 +105,33 @@ class TcpConnection(Connection):
         "last_scale",
         "last_seq",
         "last_window",
-        "peers",
+        "original_peer",
+        "reply_peer",
         "retransmissions",
         "state",
     )
 
     def __init__(self, protocol: int, original_key: bytes, reply_key: bytes, now: float) -> None:
         super().__init__(protocol, original_key, reply_key, now)
-        self.state = 0
-        self.peers = (TcpPeer(), TcpPeer())
-        self.last_direction = ORIGINAL
-        self.last_class = CLASS_NONE
+        self.original_peer = TcpPeer()
+        self.reply_peer = TcpPeer()
         self.last_seq = 0
         self.last_ack = 0
         self.last_end = 0
         self.last_window = 0
         self.last_flags = 0
-        self.last_scale = 0
         self.retransmissions = 0
+        # One octet each, side by side: there may be a million of these.
+        self.state: u8 = 0
+        self.last_direction: u8 = ORIGINAL
+        self.last_class: u8 = CLASS_NONE
+        self.last_scale: u8 = 0
 
     def may_be_forgotten(self, now: float) -> bool:
         return self.state in CLOSING_STATES or super().may_be_forgotten(now)
 
     def peer(self, direction: int) -> TcpPeer:
-        return self.peers[0] if direction == ORIGINAL else self.peers[1]
+        return self.original_peer if direction == ORIGINAL else self.reply_peer
 
 
 def is_before(left: int, right: int) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from mypy_extensions import mypyc_attr
+
 from firewalld_py.packet.protocols import HOOK_FORWARD
 from firewalld_py.packet.reasons import OK
 
-UNKNOWN_INTERFACE = -1
+UNKNOWN_INTERFACE: Final = -1
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class PacketMeta:
     """What the queue says of a packet beside its octets.
 
@@ -33,6 +38,7 @@ class PacketMeta:
         self.truncated = truncated
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Packet:
     """An IP packet, taken apart once by `parse`.
 

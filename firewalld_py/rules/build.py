@@ -59,8 +59,8 @@ class RulesetBuilder:
             policy = CONTINUE if table == "raw" else _verdict(policies.get(name, "accept"))
             self._chains[f"{table}/{name}"] = Chain(table, name, policy, [])
 
-    def add(self, chain: str, data: Plan) -> None:
-        """Append a rule to a chain such as "filter/forward"; PlanError if it is malformed."""
+    def add(self, chain: str, data: Any) -> None:
+        """Append a rule to a chain such as "filter/forward"; PlanError if it is no rule's Plan."""
         if chain not in self._chains:
             raise PlanError(f"no such chain: {chain}")
         try:
@@ -98,7 +98,7 @@ def _verdict(name: str) -> int:
     return VERDICT_NAMES.index(name)
 
 
-def _build_rule(data: Plan, interfaces: Interfaces) -> Rule:
+def _build_rule(data: Any, interfaces: Interfaces) -> Rule:
     matches = [
         _build_match(str(kind), bool(inverted), value, interfaces)
         for kind, inverted, value in data["match"]

@@ -125,16 +125,18 @@ class AddressMatch(Match):
 
 
 class ProtocolMatch(Match):
-    __slots__ = ("protocols",)
+    """`wanted` is a table of 256 octets, 1 for each protocol that is asked for."""
+
+    __slots__ = ("wanted",)
 
     def __init__(self, inverted: bool, protocols: frozenset[int]) -> None:
         super().__init__(inverted)
-        self.protocols = protocols
+        self.wanted = bytes([number in protocols for number in range(256)])
 
     def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
         if packet.protocol < 0:
             return False
-        return (packet.protocol in self.protocols) != self.inverted
+        return (self.wanted[packet.protocol] != 0) != self.inverted
 
 
 class PortMatch(Match):

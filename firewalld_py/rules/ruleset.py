@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from firewalld_py.conntrack.connection import CtInfo
 from firewalld_py.packet.packet import Packet
 from firewalld_py.rules.limits import TokenBucket
@@ -81,6 +83,7 @@ class Rule:
         return True
 
 
+@mypyc_attr(acyclic=True)
 class LogHit:
     """A log line that is due: which rule wants it, and how many before it were suppressed."""
 
@@ -91,6 +94,7 @@ class LogHit:
         self.suppressed = suppressed
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Outcome:
     """What a chain said. `rule` is None if its policy decided, or if it left the matter open.
 

@@ -53,8 +53,8 @@ class Channel:
                 datagram = self._socket.recv(MAX_MESSAGE)
             except BlockingIOError:
                 return
-            except ConnectionResetError as error:
-                raise ChannelClosedError from error
+            except ConnectionResetError:
+                continue  # it ended without reading all; what it said can still be read
             if not datagram:
                 raise ChannelClosedError
             yield decode(datagram)

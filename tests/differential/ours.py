@@ -15,6 +15,7 @@ from firewalld_py.packet.reasons import OK, REASON_NAMES
 from firewalld_py.pipeline import Decision, Firewall
 from firewalld_py.rules.build import build_ruleset
 from tests.differential.answer import ANSWERS, Answer
+from tests.differential.entries import Entry, our_entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +47,14 @@ class OurJudge:
         reason = self._decision.info.reason
         return "" if reason == OK else REASON_NAMES[reason]
 
+    def entries(self) -> list[Entry]:
+        """All connections of the table that still live."""
+        return [
+            our_entry(connection, self._now)
+            for connection in self._conntrack.table.connections()
+            if connection.deadline > self._now
+        ]
+
     def table(self) -> str:
         """What the table holds of the last packet's flow."""
         assert self._decision is not None, "no packet yet"
@@ -58,7 +67,7 @@ class OurJudge:
         assured = " assured" if connection.status & ASSURED else ""
         if not isinstance(connection, TcpConnection):
             return assured.strip()
-        return STATE_NAMES[connection.state] + assured + "".join(map(_peer, connection.peers))
+        return STATE_NAMES[connection.state] + assured + _peer(connection.original_peer) + _peer(connection.reply_peer)
 
 
 def _peer(peer: object) -> str:
