@@ -67,7 +67,12 @@ class OurJudge:
         assured = " assured" if connection.status & ASSURED else ""
         if not isinstance(connection, TcpConnection):
             return assured.strip()
-        return STATE_NAMES[connection.state] + assured + _peer(connection.original_peer) + _peer(connection.reply_peer)
+        return (
+            STATE_NAMES[connection.state]
+            + assured
+            + _peer(connection.original_peer)
+            + _peer(connection.reply_peer)
+        )
 
 
 def _peer(peer: object) -> str:
