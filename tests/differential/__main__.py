@@ -63,6 +63,9 @@ def run_generated(kernel: KernelJudge, options: argparse.Namespace, topics: set[
             break
         smallest = minimize(kernel, report.first[kind])
         text = case_text(smallest, history(kernel, smallest))
+        tables = compare(kernel, smallest).tables
+        if tables is not None:
+            text += f"# the kernel's table: {tables.kernel}\n# our table: {tables.ours}\n"
         if number < options.show:
             print(f"\n{text}", end="")
         if options.cases is not None:

@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.differential.departures import departure
+from tests.differential.departures import departure, table_departure
 from tests.differential.describe import protocol_name
+from tests.differential.entries import Difference, difference
 from tests.differential.ours import OurJudge
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class Judged:
 class Outcome:
     """What became of a sequence. Disagreements are places in it, the known ones apart, by name.
 
-    `followed` counts those behind the first: the two tables are not the same any more.
+    `followed` counts those behind the first: the two tables are not the same any more. `tables` is
+    set where all packets were judged alike, but not the same is remembered of them.
     """
 
     sequence: Sequence
@@ -59,6 +61,7 @@ class Outcome:
     differing: int | None = None
     differing_kind: str = ""
     followed: int = 0
+    tables: Difference | None = None
     departures: dict[str, int] = field(default_factory=dict)
 
 
@@ -93,7 +96,23 @@ def compare(
             outcome.differing_kind = judged.kind()
         else:
             outcome.followed += 1
+    if outcome.differing is None and not outcome.departures:
+        _compare_tables(kernel, ours, outcome)
     return outcome
+
+
+def _compare_tables(kernel: KernelJudge, ours: OurJudge, outcome: Outcome) -> None:
+    """The end of a sequence whose packets were judged alike: are the tables alike too?"""
+    found = difference(kernel.entries(), ours.entries())
+    if found is None:
+        return
+    known = table_departure(found, [sent.data for sent in outcome.sequence.packets])
+    if known:
+        outcome.departures[known] = outcome.departures.get(known, 0) + 1
+        return
+    outcome.differing = len(outcome.sequence.packets) - 1
+    outcome.differing_kind = found.kind
+    outcome.tables = found
 
 
 def history(kernel: KernelJudge, sequence: Sequence) -> list[Judged]:

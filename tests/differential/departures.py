@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING, Final
 
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.parse import parse
+from firewalld_py.packet.protocols import (
+    IPPROTO_AH,
+    IPPROTO_DSTOPTS,
+    IPPROTO_FRAGMENT,
+    IPPROTO_HOPOPTS,
+    IPPROTO_ROUTING,
+    IPV6_HEADER,
+)
 from tests import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from tests.differential.answer import Answer
+    from tests.differential.entries import Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,15 @@ class Departure:
     name: str
     reason: str
     applies: Callable[[bytes, Answer, Answer, Mapping[str, int]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class TableDeparture:
+    """A known difference of the tables: whether this one, after these packets, is it."""
+
+    name: str
+    reason: str
+    applies: Callable[[Difference, Iterable[bytes]], bool]
 
 
 def _udplite_with_checksums(
@@ -38,6 +56,23 @@ def _udplite_with_checksums(
     )
 
 
+def _octets_of_atomic_fragments(found: Difference, packets: Iterable[bytes]) -> bool:
+    return found.kind.split(": ")[1].startswith("octets") and any(
+        len(data) > IPV6_HEADER and data[0] >> 4 == 6 and _has_fragment_header(data)
+        for data in packets
+    )
+
+
+def _has_fragment_header(data: bytes) -> bool:
+    next_header, at = data[6], IPV6_HEADER
+    while next_header in (IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS, IPPROTO_AH):
+        if at + 2 > len(data):
+            return False
+        size = data[at + 1] + 2 << 2 if next_header == IPPROTO_AH else data[at + 1] + 1 << 3
+        next_header, at = data[at], at + size
+    return next_header == IPPROTO_FRAGMENT
+
+
 DEPARTURES: Final[tuple[Departure, ...]] = (
     Departure(
         "udplite-checksum",
@@ -47,9 +82,31 @@ DEPARTURES: Final[tuple[Departure, ...]] = (
 )
 
 
+TABLE_DEPARTURES: Final[tuple[TableDeparture, ...]] = (
+    TableDeparture(
+        "atomic-fragment-octets",
+        "the kernel counts an IPv6 packet that is its own only fragment without fragment header",
+        _octets_of_atomic_fragments,
+    ),
+)
+
+REASONS: Final[dict[str, str]] = {
+    **{known.name: known.reason for known in DEPARTURES},
+    **{known.name: known.reason for known in TABLE_DEPARTURES},
+}
+
+
 def departure(data: bytes, kernel: Answer, ours: Answer, switches: Mapping[str, int]) -> str:
     """The name of the known difference that this disagreement is, or nothing."""
     for known in DEPARTURES:
         if known.applies(data, kernel, ours, switches):
+            return known.name
+    return ""
+
+
+def table_departure(found: Difference, packets: Iterable[bytes]) -> str:
+    """The name of the known difference that this one of the tables is, or nothing."""
+    for known in TABLE_DEPARTURES:
+        if known.applies(found, packets):
             return known.name
     return ""

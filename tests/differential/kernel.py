@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from firewalld_py.conntrack.connection import ESTABLISHED, NEW, ORIGINAL, RELATED, REPLY
 from tests.differential.answer import ANSWERS, INVALID_ANSWER, UNTRACKED_ANSWER, Answer
-from tests.differential.netlink import flush, log_prefix, open_conntrack, open_log
+from tests.differential.entries import Entry, kernel_entry
+from tests.differential.netlink import dump, flush, log_prefix, open_conntrack, open_log
 from tests.differential.sequence import SWITCH_DEFAULTS
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ _SYSCTLS: Final[dict[str, int]] = {
     "ipv4/conf/all/accept_source_route": 1,
     "ipv6/conf/all/forwarding": 1,
     "ipv6/conf/default/router_solicitations": 0,
-    "netfilter/nf_conntrack_acct": 0,
+    "netfilter/nf_conntrack_acct": 1,
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -77,7 +78,6 @@ class KernelJudge:
     def __init__(self) -> None:
         """Make the namespace; KernelError if that fails (it needs root, TUN, nft and conntrack)."""
         self._switches = dict.fromkeys(SWITCH_DEFAULTS, -1)
-        self._namespace = -1
         self._set_up_in_thread()
         self.use({})
 
@@ -91,7 +91,7 @@ class KernelJudge:
         """Give everything back; with the last descriptor the namespace is gone."""
         self._log.close()
         self._control.close()
-        for descriptor in (self._entry, self._exit, self._namespace, *self._sysctls.values()):
+        for descriptor in (self._entry, self._exit, *self._sysctls.values()):
             os.close(descriptor)
 
     def use(self, switches: Mapping[str, int]) -> None:
@@ -123,13 +123,9 @@ class KernelJudge:
             return None, False
         return answer, self._left()
 
-    def entries(self) -> list[str]:
-        """The table as /proc shows it, a line for each connection."""
-
-        def read() -> list[str]:
-            return Path("/proc/thread-self/net/nf_conntrack").read_text().splitlines()
-
-        return self._inside(read)
+    def entries(self) -> list[Entry]:
+        """All connections of the table."""
+        return [kernel_entry(message) for message in dump(self._control)]
 
     def _left(self) -> bool:
         """Whether a packet has come out (of one that the kernel cut into fragments, all pieces)."""
@@ -145,7 +141,6 @@ class KernelJudge:
         def set_up() -> None:
             if _libc.unshare(CLONE_NEWNET) != 0:
                 raise KernelError(f"unshare: {os.strerror(ctypes.get_errno())}: it needs root")
-            self._namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
             self._entry = _open_tun(ENTRY)
             self._exit = _open_tun(EXIT)
             _configure()
@@ -157,16 +152,6 @@ class KernelJudge:
             }
 
         _run_in_thread(set_up)
-
-    def _inside(self, action: Callable[[], T]) -> T:
-        """Do something in the namespace."""
-
-        def enter_and_act() -> T:
-            if _libc.setns(self._namespace, CLONE_NEWNET) != 0:
-                raise KernelError(f"setns: {os.strerror(ctypes.get_errno())}")
-            return action()
-
-        return _run_in_thread(enter_and_act)
 
 
 def _is_fragment(data: bytes) -> bool:

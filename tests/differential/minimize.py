@@ -19,10 +19,10 @@ def minimize(
     sequence: Sequence,
     make_ours: Callable[[Mapping[str, int]], OurJudge] = OurJudge,
 ) -> Sequence:
-    """Drop packets, in ever smaller runs, as long as the last one is still judged differently.
+    """Drop packets, in ever smaller runs, as long as the disagreement of its class is still there.
 
-    The sequence's first disagreement is kept, of the same class. A sequence without one comes back
-    as it is.
+    The last packet is the one that is judged differently, unless it is the tables that differ. A
+    sequence without a disagreement comes back as it is.
     """
     outcome = compare(kernel, sequence, make_ours)
     if outcome.differing is None:
@@ -35,9 +35,10 @@ def minimize(
         last = len(candidate.packets) - 1
         return found.differing == last and found.differing_kind == kind
 
+    kept = 1 if outcome.tables is None else 0
     run = max(len(sequence.packets) // 2, 1)
     while True:
-        shorter = _without_runs(sequence, run, still_differs)
+        shorter = _without_runs(sequence, run, kept, still_differs)
         if run == 1 and len(shorter.packets) == len(sequence.packets):
             return shorter
         sequence = shorter
@@ -45,10 +46,10 @@ def minimize(
 
 
 def _without_runs(
-    sequence: Sequence, run: int, still_differs: Callable[[Sequence], bool]
+    sequence: Sequence, run: int, kept: int, still_differs: Callable[[Sequence], bool]
 ) -> Sequence:
-    """Drop every run of this length that can be spared, from the end on; never the last packet."""
-    at = len(sequence.packets) - 1 - run
+    """Drop every run of this length that can be spared, from the end on, not the last `kept`."""
+    at = len(sequence.packets) - kept - run
     while at > -run:
         begin = max(at, 0)
         packets = sequence.packets[:begin] + sequence.packets[at + run :]

@@ -13,10 +13,13 @@ from typing import Final
 NETLINK_NETFILTER: Final = 12
 NLMSG_ERROR: Final = 2
 NLM_F_REQUEST: Final = 1
+NLMSG_DONE: Final = 3
 NLM_F_ACK: Final = 4
+NLM_F_DUMP: Final = 0x300
 
 SUBSYS_CTNETLINK: Final = 1
 SUBSYS_ULOG: Final = 4
+CT_GET: Final = SUBSYS_CTNETLINK << 8 | 1
 CT_DELETE: Final = SUBSYS_CTNETLINK << 8 | 2
 LOG_CONFIG: Final = SUBSYS_ULOG << 8 | 1
 
@@ -59,6 +62,24 @@ def open_conntrack() -> socket.socket:
 def flush(control: socket.socket) -> None:
     """Empty the connection table of the socket's namespace."""
     _ask(control, CT_DELETE, 0, b"")
+
+
+def dump(control: socket.socket) -> list[bytes]:
+    """The connection table of the socket's namespace, a netlink message for each entry."""
+    request = struct.pack("=IHHIIBBH", 20, CT_GET, NLM_F_REQUEST | NLM_F_DUMP, 1, 0, 0, 0, 0)
+    control.send(request)
+    entries: list[bytes] = []
+    while True:
+        answer = control.recv(RECEIVE_BUFFER)
+        at = 0
+        while at < len(answer):
+            size, kind = struct.unpack_from("=IH", answer, at)
+            if kind == NLMSG_DONE:
+                return entries
+            if kind == NLMSG_ERROR:
+                raise NetlinkError("the kernel does not show its table")
+            entries.append(answer[at : at + size])
+            at += (size + 3) & ~3
 
 
 def log_prefix(message: bytes) -> bytes:
