@@ -167,6 +167,11 @@ def test_a_fault_on_the_wire_is_a_value_with_a_name(data: bytes, word: str) -> N
     assert fault(data) == word
 
 
+@pytest.mark.parametrize("checksum", [0x1200, 0x0012])
+def test_a_udplite_checksum_is_absent_only_if_both_its_octets_are_zero(checksum: int) -> None:
+    assert fault(wire.ip(CLIENT4, SERVER4, 136, wire.udp(b"abc"), checksum=checksum)) == "ok"
+
+
 def test_ports_before_a_fault_are_known_so_that_rules_can_ask_for_them() -> None:
     packet = parsed(wire.ipv4(CLIENT4, SERVER4, 17, wire.udp(b"", 5, 6, length=0)))
     assert (REASON_NAMES[packet.fault], packet.sport, packet.dport) == ("udp_length", 5, 6)
