@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.differential.compare import HELD, Judged
 from tests.differential.describe import describe
 from tests.differential.sequence import Sent, Sequence
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.differential.compare import Judged
 
 
 class CaseError(Exception):
@@ -44,12 +43,12 @@ def case_text(sequence: Sequence, history: list[Judged]) -> str:
 def answers_text(judged: Judged) -> str:
     """Both answers in words."""
     note = f" [{judged.note}]" if judged.note else ""
-    if judged.kernel is None:
-        return f"the kernel drops it before tracking{note}"
-    late = "" if judged.forwarded else " (not forwarded)"
+    if judged.kernel is None and judged.ours is None:
+        return f"no answer{note} {judged.reason}".rstrip()
+    late = "" if judged.forwarded or judged.kernel is None else " (not forwarded)"
     mark = " <<<" if judged.differs else ""
-    ours = f"{judged.ours} {judged.reason}".strip()
-    return f"kernel {judged.kernel}{late}, ours {ours}{note}{mark}"
+    ours = f"{judged.ours or HELD} {judged.reason}".strip()
+    return f"kernel {judged.kernel or HELD}{late}, ours {ours}{note}{mark}"
 
 
 def read_case(path: Path) -> Sequence:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tests.differential.departures import departure, table_departure
-from tests.differential.describe import protocol_name
+from tests.differential.describe import is_fragment, protocol_name
 from tests.differential.entries import Difference, difference
 from tests.differential.ours import OurJudge
 
@@ -19,9 +19,14 @@ if TYPE_CHECKING:
     from tests.differential.sequence import Sequence
 
 
+HELD: Final = "no answer"
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One packet with both answers, None if it never came as far as the kernel's tracking.
+    """One packet with both answers, None if tracking does not see it.
+
+    The kernel drops some packets long before, and keeps fragments until their datagram is whole.
 
     `reason` and `table` are ours, and explain; `forwarded` says whether the kernel sent it on.
     """
@@ -42,8 +47,9 @@ class Judged:
     def kind(self) -> str:
         """The class of a disagreement: protocol, what the kernel says, what we say and why."""
         version = self.data[0] >> 4
-        ours = f"{self.ours} {self.reason}".strip()
-        return f"IPv{version} {protocol_name(self.data)}: kernel {self.kernel}, ours {ours}"
+        ours = f"{self.ours or HELD} {self.reason}".strip()
+        kernel = self.kernel or HELD
+        return f"IPv{version} {protocol_name(self.data)}: kernel {kernel}, ours {ours}"
 
 
 @dataclass(slots=True)
@@ -78,17 +84,17 @@ def compare(
     clock = time.monotonic
     for place, sent in enumerate(sequence.packets):
         said, forwarded = kernel.judge(sent.data)
-        if said is None:
+        if said is None and not is_fragment(sent.data):
             outcome.not_judged += 1
             continue
-        answer = ours.judge(sent.data, clock(), accept=forwarded)
+        answer = ours.judge(sent.data, clock(), accept=forwarded or said is None)
         outcome.judged += 1
-        key = f"{said}"
+        key = str(said or HELD)
         outcome.answers[key] = outcome.answers.get(key, 0) + 1
         if said == answer:
             continue
         judged = Judged(sent.data, sent.note, said, answer, ours.reason(), "", forwarded)
-        known = departure(judged.data, said, answer, sequence.switches)
+        known = said and answer and departure(sent.data, said, answer, sequence.switches)
         if known:
             outcome.departures[known] = outcome.departures.get(known, 0) + 1
         elif outcome.differing is None:
@@ -123,10 +129,10 @@ def history(kernel: KernelJudge, sequence: Sequence) -> list[Judged]:
     lines = []
     for sent in sequence.packets:
         said, forwarded = kernel.judge(sent.data)
-        if said is None:
+        if said is None and not is_fragment(sent.data):
             lines.append(Judged(sent.data, sent.note, None, None, "", "", forwarded))
             continue
-        answer = ours.judge(sent.data, time.monotonic(), accept=forwarded)
+        answer = ours.judge(sent.data, time.monotonic(), accept=forwarded or said is None)
         reason, table = ours.reason(), ours.table()
         lines.append(Judged(sent.data, sent.note, said, answer, reason, table, forwarded))
     return lines

@@ -39,6 +39,11 @@ def protocol_name(data: bytes) -> str:
     return "no protocol" if protocol < 0 else _NAMES.get(protocol, f"protocol {protocol}")
 
 
+def is_fragment(data: bytes) -> bool:
+    """Whether the packet is a piece of a datagram."""
+    return parse(data, PacketMeta()).fragment
+
+
 def describe(data: bytes) -> str:
     """Addresses, protocol, and what is most telling of the transport header."""
     if not data:

@@ -48,7 +48,7 @@ def _with_options(rng: Random, data: bytes) -> bytes:
 
 
 def _with_header_length(rng: Random, data: bytes) -> bytes:
-    return _summed_at(bytes((0x40 | rng.randrange(16),)) + data[1:])
+    return summed_at(bytes((0x40 | rng.randrange(16),)) + data[1:])
 
 
 def _with_total_length(rng: Random, data: bytes) -> bytes:
@@ -57,7 +57,7 @@ def _with_total_length(rng: Random, data: bytes) -> bytes:
     length = struct.unpack_from(">H", data, at)[0] + off
     length = min(max(length, 0), 65535)
     changed = data[:at] + struct.pack(">H", length) + data[at + 2 :]
-    return _summed_at(changed) if data[0] >> 4 == 4 else changed
+    return summed_at(changed) if data[0] >> 4 == 4 else changed
 
 
 def _shorter(rng: Random, data: bytes) -> bytes:
@@ -66,7 +66,7 @@ def _shorter(rng: Random, data: bytes) -> bytes:
     size = header + rng.randrange(max(min(len(data) - header, 40), 1))
     cut = data[:size]
     if data[0] >> 4 == 4:
-        return _summed_at(cut[:2] + struct.pack(">H", size) + cut[4:])
+        return summed_at(cut[:2] + struct.pack(">H", size) + cut[4:])
     return cut[:4] + struct.pack(">H", size - 40) + cut[6:]
 
 
@@ -88,7 +88,7 @@ def _version(rng: Random, data: bytes) -> bytes:
 
 
 def _protocol4(rng: Random, data: bytes) -> bytes:
-    return _summed_at(data[:9] + bytes((rng.randrange(256),)) + data[10:])
+    return summed_at(data[:9] + bytes((rng.randrange(256),)) + data[10:])
 
 
 def _protocol6(rng: Random, data: bytes) -> bytes:
@@ -134,7 +134,8 @@ def _summed(header: bytes) -> bytes:
     return bare[:10] + wire.ones_complement(bare).to_bytes(2, "big") + bare[12:]
 
 
-def _summed_at(data: bytes) -> bytes:
+def summed_at(data: bytes) -> bytes:
+    """An IPv4 packet with its header's right checksum, if it has a whole header."""
     size = (data[0] & 0x0F) * 4
     return _summed(data[:size]) + data[size:] if 20 <= size <= len(data) else data
 

@@ -20,6 +20,7 @@ from tests.differential.datagrams import (
     UdpConversation,
 )
 from tests.differential.disturbed import disturbed
+from tests.differential.fragments import fragmented
 from tests.differential.sctp import SctpConversation
 from tests.differential.sequence import Sent, Sequence
 from tests.differential.tcp import TcpConversation
@@ -39,6 +40,8 @@ TOPICS: Final = (
     "headers",
     "checksums",
 )
+# To be asked for by name: what we do not do yet, so that all of it would be a disagreement.
+EXTRA_TOPICS: Final = ("fragments",)
 # How often a conversation is of which topic, among those that are asked for.
 SHARES: Final = {"tcp": 60, "udp": 10, "udplite": 4, "icmp": 10, "sctp": 12, "gre": 5, "other": 5}
 TALKS_TO_ITSELF: Final = 0.02  # the share of sequences in which both ends have one address
@@ -82,6 +85,7 @@ class _Maker:
         self._hostility = weighted(rng, HOSTILITY)
         self._odd_headers = rng.choice((0, 0, 0.02, 0.2)) if "headers" in topics else 0.0
         self._errors = rng.choice((0.02, 0.1, 0.5)) if "errors" in topics else 0.0
+        self._fragments = rng.choice((0.1, 0.5)) if "fragments" in topics else 0.0
         self._ends = self._hosts()
         self._conversations = [self._conversation() for _ in range(rng.choice((1, 1, 2, 3)))]
         self._packets: list[Sent] = []
@@ -92,7 +96,8 @@ class _Maker:
         for _ in range(rng.choice((10, 30, 60, 120))):
             if rng.random() < 0.3:
                 speaker = rng.choice(self._conversations)
-            self._packets.append(self._disturbed(self._packet(speaker)))
+            sent = self._disturbed(self._packet(speaker))
+            self._packets += self._in_pieces(sent)
         return Sequence(self._name, self._packets, self._switches)
 
     def _hosts(self) -> Ends:
@@ -150,3 +155,14 @@ class _Maker:
             data = sent.data[:at] + bytes((sent.data[at] ^ 1,)) + sent.data[at + 1 :]
             return Sent(data, f"{sent.note}, one bit wrong")
         return sent
+
+    def _in_pieces(self, sent: Sent) -> list[Sent]:
+        """The packet as it is, or cut."""
+        rng = self._rng
+        header = (sent.data[0] & 15) * 4 if sent.data[0] >> 4 == 4 else 40
+        if rng.random() >= self._fragments or len(sent.data) < max(header, 20) + 9:
+            return [sent]
+        if sent.data[0] >> 4 not in (4, 6):
+            return [sent]
+        pieces = fragmented(rng, sent.data, max(self._hostility, 0.2))
+        return [Sent(piece, f"{sent.note}, in pieces") for piece in pieces]

@@ -38,6 +38,7 @@ ENTRY, EXIT = "judge-in", "judge-out"
 LOG_GROUP: Final = 1
 LARGEST_PACKET: Final = 65535
 MTU: Final = 65000
+FRAGMENT_MEMORY: Final = 1 << 28
 COMMAND_TIMEOUT_S: Final = 30.0
 
 # What the rules say, in the order in which they ask (the frequent first): (match, answer).
@@ -63,6 +64,9 @@ _SYSCTLS: Final[dict[str, int]] = {
     "ipv6/conf/all/forwarding": 1,
     "ipv6/conf/default/router_solicitations": 0,
     "netfilter/nf_conntrack_acct": 1,
+    # Pieces whose rest never comes stay for a while; they shall not crowd out later ones.
+    "ipv4/ipfrag_high_thresh": FRAGMENT_MEMORY,
+    "netfilter/nf_conntrack_frag6_high_thresh": FRAGMENT_MEMORY,
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -129,13 +133,15 @@ class KernelJudge:
 
     def _left(self) -> bool:
         """Whether a packet has come out (of one that the kernel cut into fragments, all pieces)."""
+        left = False
         try:
             data = os.read(self._exit, LARGEST_PACKET)
+            left = True
             while _is_fragment(data):
-                os.read(self._exit, LARGEST_PACKET)
+                data = os.read(self._exit, LARGEST_PACKET)
         except BlockingIOError:
-            return False
-        return True
+            pass
+        return left
 
     def _set_up_in_thread(self) -> None:
         def set_up() -> None:

@@ -33,18 +33,23 @@ class OurJudge:
         self._decision: Decision | None = None
         self._now = 0.0
 
-    def judge(self, data: bytes, now: float, *, accept: bool) -> Answer:
-        """State and direction of a packet that the filter accepts, or drops."""
+    def judge(self, data: bytes, now: float, *, accept: bool) -> Answer | None:
+        """State and direction of a packet that the filter accepts, or drops.
+
+        None for a fragment that tracking does not see: its datagram is not whole, or never will be.
+        """
         meta = PacketMeta(mark=0 if accept else DROP_MARK)
         decision = self._firewall.handle(data, meta, now)
         self._decision = decision
         self._now = now
-        return ANSWERS[decision.info.state, decision.info.direction]
+        return ANSWERS.get((decision.info.state, decision.info.direction))
 
     def reason(self) -> str:
         """Why the last packet is INVALID, or nothing."""
         assert self._decision is not None, "no packet yet"
         reason = self._decision.info.reason
+        if reason == OK and self._decision.info.state == 0:
+            reason = self._decision.reason
         return "" if reason == OK else REASON_NAMES[reason]
 
     def entries(self) -> list[Entry]:
