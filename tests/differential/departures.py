@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.parse import parse
-from firewalld_py.packet.protocols import (
-    IPPROTO_AH,
-    IPPROTO_DSTOPTS,
-    IPPROTO_FRAGMENT,
-    IPPROTO_HOPOPTS,
-    IPPROTO_ROUTING,
-    IPV6_HEADER,
-)
 from tests import wire
+from tests.differential.kernel import fragment_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -57,20 +50,8 @@ def _udplite_with_checksums(
 
 
 def _octets_of_atomic_fragments(found: Difference, packets: Iterable[bytes]) -> bool:
-    return found.kind.split(": ")[1].startswith("octets") and any(
-        len(data) > IPV6_HEADER and data[0] >> 4 == 6 and _has_fragment_header(data)
-        for data in packets
-    )
-
-
-def _has_fragment_header(data: bytes) -> bool:
-    next_header, at = data[6], IPV6_HEADER
-    while next_header in (IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS, IPPROTO_AH):
-        if at + 2 > len(data):
-            return False
-        size = data[at + 1] + 2 << 2 if next_header == IPPROTO_AH else data[at + 1] + 1 << 3
-        next_header, at = data[at], at + size
-    return next_header == IPPROTO_FRAGMENT
+    fragments = any(fragment_header(data) is not None for data in packets)
+    return fragments and found.kind.split(": ")[1].startswith("octets")
 
 
 DEPARTURES: Final[tuple[Departure, ...]] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Final
 
-from firewalld_py.packet.packet import PacketMeta
+from firewalld_py.packet.packet import Packet, PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.packet.protocols import (
     ICMP_HEADER,
@@ -58,9 +58,22 @@ def describe(data: bytes) -> str:
     if packet.transport > header:
         words.append(f"behind {data[header : packet.transport].hex()}")
     if packet.fragment:
-        words.append("fragment")
+        words.append(_fragment(packet, data))
     words.append(_transport(packet.protocol, data[packet.transport or header :]))
     return " ".join(words).rstrip()
+
+
+def _fragment(packet: Packet, data: bytes) -> str:
+    """Where the piece begins and ends, + if more follow, and its congestion mark."""
+    if packet.version == 4:
+        field = int.from_bytes(data[6:8], "big")
+        start, more, body = (field & 0x1FFF) * 8, field & 0x2000, packet.length - packet.transport
+        mark = data[1] & 3
+    else:
+        field = int.from_bytes(data[packet.transport + 2 : packet.transport + 4], "big")
+        start, more, body = field & 0xFFF8, field & 1, packet.length - packet.transport - 8
+        mark = data[1] >> 4 & 3
+    return f"fragment {start}-{start + body}{'+' if more else ''} ECN {mark}:"
 
 
 def _address(address: bytes) -> str:

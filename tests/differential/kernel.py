@@ -19,6 +19,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from firewalld_py.conntrack.connection import ESTABLISHED, NEW, ORIGINAL, RELATED, REPLY
+from firewalld_py.packet.protocols import (
+    IPPROTO_AH,
+    IPPROTO_DSTOPTS,
+    IPPROTO_FRAGMENT,
+    IPPROTO_HOPOPTS,
+    IPPROTO_ROUTING,
+    IPV4_MIN,
+    IPV6_HEADER,
+)
+from tests import wire
 from tests.differential.answer import ANSWERS, INVALID_ANSWER, UNTRACKED_ANSWER, Answer
 from tests.differential.entries import Entry, kernel_entry
 from tests.differential.netlink import dump, flush, log_prefix, open_conntrack, open_log
@@ -82,6 +92,7 @@ class KernelJudge:
     def __init__(self) -> None:
         """Make the namespace; KernelError if that fails (it needs root, TUN, nft and conntrack)."""
         self._switches = dict.fromkeys(SWITCH_DEFAULTS, -1)
+        self._epoch = 0
         self._set_up_in_thread()
         self.use({})
 
@@ -107,8 +118,13 @@ class KernelJudge:
                 self._switches[name] = value
 
     def flush(self) -> None:
-        """Forget all connections."""
+        """Forget all connections, and whatever there is of datagrams in pieces.
+
+        The latter cannot be told to the kernel. So the identification of every fragment is changed
+        on its way, from now on by another number: pieces of before never meet those of after.
+        """
         flush(self._control)
+        self._epoch += 1
 
     def judge(self, data: bytes) -> tuple[Answer | None, bool]:
         """Send one packet: what tracking said, and whether it was forwarded (so: confirmed).
@@ -116,7 +132,7 @@ class KernelJudge:
         None means that the packet never came as far as tracking.
         """
         try:
-            os.write(self._entry, data)
+            os.write(self._entry, renumbered(data, self._epoch))
         except OSError as error:
             if error.errno != errno.EINVAL:  # neither IPv4 nor IPv6
                 raise
@@ -158,6 +174,36 @@ class KernelJudge:
             }
 
         _run_in_thread(set_up)
+
+
+def renumbered(data: bytes, by: int) -> bytes:
+    """A fragment with another identification, all else as right or wrong as it was."""
+    if len(data) >= IPV4_MIN and data[0] >> 4 == 4 and (data[6] & 0x3F or data[7]):
+        old, sum_ = data[4:6], data[10:12]
+        new = (int.from_bytes(old, "big") ^ by & 0xFFFF).to_bytes(2, "big")
+        # The checksum follows the change (RFC 1624), so that a wrong one stays wrong.
+        sum_ = wire.ones_complement(bytes(~octet & 0xFF for octet in sum_ + old) + new).to_bytes(
+            2, "big"
+        )
+        return data[:4] + new + data[6:10] + sum_ + data[12:]
+    at = fragment_header(data)
+    if at is None:
+        return data
+    number = int.from_bytes(data[at + 4 : at + 8], "big") ^ by
+    return data[: at + 4] + number.to_bytes(4, "big") + data[at + 8 :]
+
+
+def fragment_header(data: bytes) -> int | None:
+    """Where a whole IPv6 fragment header stands, if there is one."""
+    if len(data) < IPV6_HEADER or data[0] >> 4 != 6:
+        return None
+    next_header, at = data[6], IPV6_HEADER
+    while next_header in (IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS, IPPROTO_AH):
+        if at + 2 > len(data):
+            return None
+        size = data[at + 1] + 2 << 2 if next_header == IPPROTO_AH else data[at + 1] + 1 << 3
+        next_header, at = data[at], at + size
+    return at if next_header == IPPROTO_FRAGMENT and at + 8 <= len(data) else None
 
 
 def _is_fragment(data: bytes) -> bool:
