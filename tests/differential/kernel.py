@@ -106,7 +106,7 @@ class KernelJudge:
         """Give everything back; with the last descriptor the namespace is gone."""
         self._log.close()
         self._control.close()
-        for descriptor in (self._entry, self._exit, *self._sysctls.values()):
+        for descriptor in (self._entry, self._exit, self._counter, *self._sysctls.values()):
             os.close(descriptor)
 
     def use(self, switches: Mapping[str, int]) -> None:
@@ -125,12 +125,16 @@ class KernelJudge:
         """
         flush(self._control)
         self._epoch += 1
+        while self._left():
+            pass
 
     def judge(self, data: bytes) -> tuple[Answer | None, bool]:
-        """Send one packet: what tracking said, and whether it was forwarded (so: confirmed).
+        """Send one packet: what tracking said, and whether its connection was confirmed.
 
-        None means that the packet never came as far as tracking.
+        None means that the packet never came as far as tracking: it was no sound IP packet, or a
+        fragment of a datagram that is not whole.
         """
+        before = self._count()
         try:
             os.write(self._entry, renumbered(data, self._epoch))
         except OSError as error:
@@ -141,11 +145,16 @@ class KernelJudge:
             answer = _BY_PREFIX[log_prefix(self._log.recv(4096))]
         except BlockingIOError:
             return None, False
-        return answer, self._left()
+        # What came out was confirmed. So may be what was lost when it was cut up again for sending.
+        return answer, self._left() or self._count() > before
 
     def entries(self) -> list[Entry]:
         """All connections of the table."""
         return [kernel_entry(message) for message in dump(self._control)]
+
+    def _count(self) -> int:
+        """How many connections there are."""
+        return int(os.pread(self._counter, 32, 0))
 
     def _left(self) -> bool:
         """Whether a packet has come out (of one that the kernel cut into fragments, all pieces)."""
@@ -153,7 +162,7 @@ class KernelJudge:
         try:
             data = os.read(self._exit, LARGEST_PACKET)
             left = True
-            while _is_fragment(data):
+            while _more_follow(data):
                 data = os.read(self._exit, LARGEST_PACKET)
         except BlockingIOError:
             pass
@@ -168,6 +177,8 @@ class KernelJudge:
             _configure()
             self._log: socket.socket = open_log(LOG_GROUP)
             self._control: socket.socket = open_conntrack()
+            count = "/proc/sys/net/netfilter/nf_conntrack_count"
+            self._counter = os.open(count, os.O_RDONLY)
             self._sysctls = {
                 name: os.open(f"/proc/sys/net/netfilter/nf_conntrack_{name}", os.O_WRONLY)
                 for name in SWITCH_DEFAULTS
@@ -206,11 +217,12 @@ def fragment_header(data: bytes) -> int | None:
     return at if next_header == IPPROTO_FRAGMENT and at + 8 <= len(data) else None
 
 
-def _is_fragment(data: bytes) -> bool:
-    """Whether more fragments follow this one."""
+def _more_follow(data: bytes) -> bool:
+    """Whether a packet is a fragment, and not the last one."""
     if data[0] >> 4 == 4:
         return bool(data[6] & 0x20)
-    return len(data) >= 48 and data[6] == 44 and bool(data[43] & 1)
+    at = fragment_header(data)
+    return at is not None and bool(data[at + 3] & 1)
 
 
 def _run_in_thread(action: Callable[[], T]) -> T:
