@@ -11,6 +11,7 @@ from firewalld_py.packet.protocols import (
     ICMP_HEADER,
     IPPROTO_DCCP,
     IPPROTO_GRE,
+    IPPROTO_HOPOPTS,
     IPPROTO_SCTP,
     IPV4_MIN,
     IPV6_HEADER,
@@ -40,8 +41,12 @@ def protocol_name(data: bytes) -> str:
 
 
 def is_fragment(data: bytes) -> bool:
-    """Whether the packet is a piece of a datagram."""
-    return parse(data, PacketMeta()).fragment
+    """Whether the packet is a piece of a datagram, and nothing can stop it before it is put in.
+
+    What is wrong with IPv6 hop-by-hop options is found out, and the packet dropped, before that.
+    """
+    hop_by_hop = data[0] >> 4 == 6 and len(data) > 6 and data[6] == IPPROTO_HOPOPTS
+    return not hop_by_hop and parse(data, PacketMeta()).fragment
 
 
 def describe(data: bytes) -> str:
