@@ -13,10 +13,19 @@ from mypy_extensions import mypyc_attr
 
 from firewalld_py.conntrack.connection import UNTRACKED, CtInfo
 from firewalld_py.conntrack.engine import Conntrack
+from firewalld_py.packet.fragments import Reassembler
 from firewalld_py.packet.packet import Packet, PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.packet.protocols import HOOK_INPUT, HOOK_OUTPUT
-from firewalld_py.packet.reasons import OK, POLICY, REASON_NAMES, RULE, TABLE_FULL
+from firewalld_py.packet.reasons import (
+    FRAGMENT,
+    FRAGMENT_INCOMPLETE,
+    OK,
+    POLICY,
+    REASON_NAMES,
+    RULE,
+    TABLE_FULL,
+)
 from firewalld_py.rules.ruleset import (
     ACCEPT,
     DROP,
@@ -38,16 +47,22 @@ class Decision:
     `info.reason` is why an INVALID packet is INVALID. `rule` is None if `chain`'s policy decided.
     `mark` is the packet's mark afterwards. `reject_with` is "" or the kind of answer that is due.
     `logs` is None or the log lines that are due, each with the chain whose rule wants it.
+
+    A fragment whose datagram is not whole yet is `held`: it gets its verdict later, with the
+    decision that has its token in `released`, or is dropped once it is among
+    `Firewall.dropped_fragments()`.
     """
 
     __slots__ = (
         "chain",
+        "held",
         "info",
         "logs",
         "mark",
         "packet",
         "reason",
         "reject_with",
+        "released",
         "rule",
         "verdict",
     )
@@ -64,6 +79,8 @@ class Decision:
         self.rule: Rule | None = None
         self.reject_with = ""
         self.logs: list[tuple[Chain, LogHit]] | None = None
+        self.held = False
+        self.released: list[int] | None = None
 
     def reason_name(self) -> str:
         return REASON_NAMES[self.reason]
@@ -81,10 +98,17 @@ class Firewall:
     def __init__(self, ruleset: Ruleset, conntrack: Conntrack) -> None:
         self.ruleset = ruleset
         self.conntrack = conntrack
+        self._reassembler = Reassembler()
 
     def handle(self, data: bytes, meta: PacketMeta, now: float) -> Decision:
         """Judge one packet. Never raises, whatever `data` is."""
         packet = parse(data, meta)
+        if packet.fragment:
+            return self._handle_fragment(packet, meta, now)
+        return self._judge(packet, meta, now)
+
+    def _judge(self, packet: Packet, meta: PacketMeta, now: float) -> Decision:
+        """The steps after parsing."""
         raw_chain, filter_chain = self._chains(meta.hook)
 
         raw = raw_chain.evaluate(packet, BEFORE_TRACKING, meta.mark, now)
@@ -101,6 +125,34 @@ class Firewall:
             decision.verdict = DROP
             decision.reason = TABLE_FULL
         return decision
+
+    def _handle_fragment(self, packet: Packet, meta: PacketMeta, now: float) -> Decision:
+        """A datagram is judged as a whole, with the fragment that completes it."""
+        reason = FRAGMENT
+        if not meta.truncated:
+            reason = self._reassembler.add(packet, meta.token, now)
+        if reason == OK:
+            released = self._reassembler.released
+            dropped = self._reassembler.dropped
+            # Should judging fail, none of the fragments is left waiting.
+            self._reassembler.dropped = dropped + released
+            decision = self._judge(parse(self._reassembler.whole, meta, True), meta, now)
+            self._reassembler.dropped = dropped
+            decision.released = released
+            return decision
+        if reason == FRAGMENT:
+            return self._judge(parse(packet.data, meta, True), meta, now)
+        _raw_chain, filter_chain = self._chains(meta.hook)
+        decision = Decision(DROP, reason, packet, BEFORE_TRACKING, filter_chain, meta.mark)
+        decision.held = reason == FRAGMENT_INCOMPLETE
+        return decision
+
+    def dropped_fragments(self, now: float) -> list[int]:
+        """The tokens of held fragments that are to be dropped: the rest of them will not come."""
+        self._reassembler.expire(now)
+        dropped = self._reassembler.dropped
+        self._reassembler.dropped = []
+        return dropped
 
     def _chains(self, hook: int) -> tuple[Chain, Chain]:
         """A packet seen in INPUT or FORWARD has come through prerouting, one in OUTPUT has not."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -28,7 +30,7 @@ from firewalld_py.policy.load import load_rules
 from firewalld_py.rules.build import build_ruleset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from firewalld_py.service.capture import Frame
 
@@ -100,6 +102,12 @@ def _config(args: argparse.Namespace) -> Config:
     return load_config(path)
 
 
+@dataclass(slots=True)
+class _Judged:
+    frame: Frame
+    decision: Decision | None
+
+
 class Replay:
     """A firewall whose packets, clock and interfaces come from a capture."""
 
@@ -127,11 +135,37 @@ class Replay:
                 file=sys.stderr,
             )
 
-    def judge(self, frame: Frame) -> Decision | None:
+    def judged(self, capture: Iterable[Frame]) -> Iterator[tuple[Frame, Decision | None]]:
+        """Each frame with the decision about it, in the file's order.
+
+        A fragment has that of its datagram, and so is shown, with all behind it, when that is whole
+        or given up.
+        """
+        waiting: deque[_Judged] = deque()
+        held: dict[int, _Judged] = {}
+        for number, frame in enumerate(capture):
+            decision = self.judge(frame, number)
+            judged = _Judged(frame, decision)
+            waiting.append(judged)
+            if decision is not None and decision.held:
+                held[number] = judged
+            elif decision is not None and decision.released is not None:
+                for token in decision.released:
+                    held.pop(token).decision = decision
+            if held:
+                for token in self.firewall.dropped_fragments(frame.time):
+                    held.pop(token, None)
+            while waiting and not (held and waiting[0] is next(iter(held.values()))):
+                done = waiting.popleft()
+                yield done.frame, done.decision
+        for done in waiting:
+            yield done.frame, done.decision
+
+    def judge(self, frame: Frame, token: int = 0) -> Decision | None:
         """The decision about one frame; None for what is no IP packet."""
         if frame.data is None:
             return None
-        meta = self._meta(frame.data, frame.truncated)
+        meta = self._meta(frame.data, frame.truncated, token)
         decision = self.firewall.handle(frame.data, meta, frame.time)
         self._until_sweep -= 1
         if self._until_sweep == 0:
@@ -139,14 +173,14 @@ class Replay:
             self.firewall.conntrack.expire(frame.time, SWEEP_LOOKS)
         return decision
 
-    def _meta(self, data: bytes, truncated: bool) -> PacketMeta:
+    def _meta(self, data: bytes, truncated: bool, token: int) -> PacketMeta:
         """In INPUT nothing goes out, in OUTPUT nothing comes in: there 0 stands for none."""
         in_index, out_index = self._routes.interfaces(data)
         if self._hook == HOOK_INPUT:
             out_index = 0
         elif self._hook == HOOK_OUTPUT:
             in_index = 0
-        return PacketMeta(self._hook, in_index, out_index, 0, truncated)
+        return PacketMeta(self._hook, in_index, out_index, 0, truncated, token)
 
 
 def _settings(config: ConntrackConfig) -> Settings:
@@ -164,8 +198,7 @@ def _settings(config: ConntrackConfig) -> Settings:
 def _show_json(replay: Replay, capture: Iterable[Frame]) -> int:
     """One line for each packet of the file, in the file's order."""
     write, encode = sys.stdout.write, json.JSONEncoder(ensure_ascii=False).encode
-    for number, frame in enumerate(capture, 1):
-        decision = replay.judge(frame)
+    for number, (frame, decision) in enumerate(replay.judged(capture), 1):
         write(encode(entry(number, frame.time, decision)) + "\n")
     return OK
 
@@ -193,8 +226,7 @@ def _show_text(replay: Replay, capture: Iterable[Frame]) -> int:
     """A table for people, and a summary; the summary also if the file breaks off."""
     summary, line = Summary(), Line(sys.stdout)
     try:
-        for frame in capture:
-            decision = replay.judge(frame)
+        for frame, decision in replay.judged(capture):
             summary.count(frame, decision)
             line.write(frame, decision)
     finally:

@@ -18,10 +18,11 @@ class PacketMeta:
 
     `hook` is a netfilter hook number; `in_index` and `out_index` are interface indexes, 0 for none
     and -1 for unknown (a capture has none: a rule's interfaces then count as met). `truncated` says
-    that the octets at hand are only the packet's beginning.
+    that the octets at hand are only the packet's beginning. `token` is the caller's name for the
+    packet, by which a Decision speaks of fragments that came before (the queue's packet id).
     """
 
-    __slots__ = ("hook", "in_index", "mark", "out_index", "truncated")
+    __slots__ = ("hook", "in_index", "mark", "out_index", "token", "truncated")
 
     def __init__(
         self,
@@ -30,12 +31,14 @@ class PacketMeta:
         out_index: int = 0,
         mark: int = 0,
         truncated: bool = False,
+        token: int = 0,
     ) -> None:
         self.hook = hook
         self.in_index = in_index
         self.out_index = out_index
         self.mark = mark
         self.truncated = truncated
+        self.token = token
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)

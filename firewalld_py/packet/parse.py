@@ -13,6 +13,8 @@ from typing import Final
 from firewalld_py.packet.packet import Packet, PacketMeta
 from firewalld_py.packet.protocols import (
     EXTENSION_HEADERS,
+    FRAGMENT_HEADER,
+    FRAGMENT_OFFSET,
     GRE_PPTP_HEADER,
     GRE_PROTOCOL_PPP,
     GRE_VERSION,
@@ -86,8 +88,12 @@ def _valid_flags() -> bytes:
 VALID_TCP_FLAGS: Final[bytes] = _valid_flags()
 
 
-def parse(data: bytes, meta: PacketMeta) -> Packet:
-    """Take one IP packet apart; the fault, if any, is in `Packet.fault`."""
+def parse(data: bytes, meta: PacketMeta, is_gathered: bool = False) -> Packet:
+    """Take one IP packet apart; the fault, if any, is in `Packet.fault`.
+
+    An IPv6 fragment is left for packet/fragments.py, unless it `is_gathered`: what has been there,
+    or need not go there, may have a fragment header as it may have others, if its offset is 0.
+    """
     packet = Packet(data, meta)
     if len(data) == 0:
         packet.fault = IP_TOO_SHORT
@@ -96,7 +102,7 @@ def parse(data: bytes, meta: PacketMeta) -> Packet:
     if version == 4:
         packet.fault = _parse_ipv4(packet, data)
     elif version == 6:
-        packet.fault = _parse_ipv6(packet, data)
+        packet.fault = _parse_ipv6(packet, data, is_gathered)
     else:
         packet.fault = NOT_IP
     if packet.fault == OK:
@@ -127,7 +133,7 @@ def _parse_ipv4(packet: Packet, data: bytes) -> int:
     return OK
 
 
-def _parse_ipv6(packet: Packet, data: bytes) -> int:
+def _parse_ipv6(packet: Packet, data: bytes, is_gathered: bool) -> int:
     """RFC 8200 section 3; the walk over extension headers stops where the kernel's does."""
     packet.version = 6
     if len(data) < IPV6_HEADER:
@@ -145,11 +151,11 @@ def _parse_ipv6(packet: Packet, data: bytes) -> int:
         return IP_TOTAL_LENGTH
     packet.transport = IPV6_HEADER
     if next_header in EXTENSION_HEADERS or next_header == IPPROTO_NONE:
-        return _skip_extension_headers(packet, data)
+        return _skip_extension_headers(packet, data, is_gathered)
     return OK
 
 
-def _skip_extension_headers(packet: Packet, data: bytes) -> int:
+def _skip_extension_headers(packet: Packet, data: bytes, is_gathered: bool) -> int:
     """Find the transport header, as ipv6_skip_exthdr() in net/ipv6/exthdrs_core.c does."""
     end = min(packet.length, len(data))
     while True:  # ends with the packet: every header has 8 octets at least
@@ -159,19 +165,19 @@ def _skip_extension_headers(packet: Packet, data: bytes) -> int:
             return IPV6_NO_NEXT_HEADER
         if protocol not in EXTENSION_HEADERS:
             return OK
-        # Of a header no more than its first two octets is asked for, of a fragment's four.
-        if at + (4 if protocol == IPPROTO_FRAGMENT else 2) > end:
+        # Of a header no more than its first two octets is asked for.
+        if at + (FRAGMENT_HEADER if protocol == IPPROTO_FRAGMENT else 2) > end:
             return IPV6_EXTENSION
         packet.protocol = data[at]
+        if protocol == IPPROTO_FRAGMENT and (
+            not is_gathered or (data[at + 2] << 8 | data[at + 3]) & FRAGMENT_OFFSET
+        ):
+            packet.fragment = True
+            return FRAGMENT
         if protocol == IPPROTO_FRAGMENT:
-            if (data[at + 2] << 8 | data[at + 3]) & 0xFFF9:  # offset or more-fragments
-                packet.fragment = True
-                return FRAGMENT
-            size = 8
-        elif protocol == IPPROTO_AH:
-            size = (data[at + 1] + 2) << 2
+            size = FRAGMENT_HEADER
         else:
-            size = (data[at + 1] + 1) << 3
+            size = (data[at + 1] + 2) << 2 if protocol == IPPROTO_AH else (data[at + 1] + 1) << 3
         packet.transport = at + size
 
 

@@ -38,6 +38,8 @@ EXTENSION_HEADERS: Final[frozenset[int]] = frozenset(
 # Header lengths in octets.
 IPV4_MIN: Final = 20
 IPV6_HEADER: Final = 40
+FRAGMENT_HEADER: Final = 8
+FRAGMENT_OFFSET: Final = 0xFFF8  # the octets' offset, in the fragment header
 TCP_MIN: Final = 20
 UDP_HEADER: Final = 8
 ICMP_HEADER: Final = 8

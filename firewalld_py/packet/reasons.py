@@ -10,47 +10,53 @@ from typing import Final
 
 OK: Final = 0
 
-# Faults of the packet itself (packet/parse.py).
+# Faults of the packet itself (packet/parse.py, packet/fragments.py).
 NOT_IP: Final = 1
 IP_TOO_SHORT: Final = 2
 IP_HEADER_LENGTH: Final = 3
 IP_TOTAL_LENGTH: Final = 4
 FRAGMENT: Final = 5
-IPV6_EXTENSION: Final = 6
-IPV6_NO_NEXT_HEADER: Final = 7
-TRANSPORT_TOO_SHORT: Final = 8
-TCP_DATA_OFFSET: Final = 9
-TCP_FLAGS: Final = 10
-UDP_LENGTH: Final = 11
-UDPLITE_COVERAGE: Final = 12
-UDPLITE_NO_CHECKSUM: Final = 13
-CHECKSUM: Final = 14
-ICMP_TYPE: Final = 15
-ICMP_WRONG_FAMILY: Final = 16
-GRE_PAYLOAD: Final = 17
+FRAGMENT_INCOMPLETE: Final = 6
+FRAGMENT_DUPLICATE: Final = 7
+FRAGMENT_OVERLAP: Final = 8
+FRAGMENT_LENGTH: Final = 9
+FRAGMENT_MARKS: Final = 10
+FRAGMENT_NO_ROOM: Final = 11
+IPV6_EXTENSION: Final = 12
+IPV6_NO_NEXT_HEADER: Final = 13
+TRANSPORT_TOO_SHORT: Final = 14
+TCP_DATA_OFFSET: Final = 15
+TCP_FLAGS: Final = 16
+UDP_LENGTH: Final = 17
+UDPLITE_COVERAGE: Final = 18
+UDPLITE_NO_CHECKSUM: Final = 19
+CHECKSUM: Final = 20
+ICMP_TYPE: Final = 21
+ICMP_WRONG_FAMILY: Final = 22
+GRE_PAYLOAD: Final = 23
 
 # Faults of its place in a connection (conntrack/).
-TCP_NOT_A_START: Final = 18
-TCP_NOT_PICKED_UP: Final = 19
-TCP_STATE: Final = 20
-TCP_ABOVE_WINDOW: Final = 21
-TCP_ACK_OF_UNSEEN_DATA: Final = 22
-TCP_STALE_RST: Final = 23
-ICMP_NOT_A_START: Final = 24
-ICMP_ERROR_QUOTE: Final = 25
-ICMP_ERROR_UNRELATED: Final = 26
-ICMP_ERROR_ADDRESS: Final = 27
-ICMPV6_REDIRECT_SOURCE: Final = 28
-SCTP_CHUNKS: Final = 29
-SCTP_NOT_A_START: Final = 30
-SCTP_STATE: Final = 31
-SCTP_VERIFICATION_TAG: Final = 32
-TABLE_FULL: Final = 33
+TCP_NOT_A_START: Final = 24
+TCP_NOT_PICKED_UP: Final = 25
+TCP_STATE: Final = 26
+TCP_ABOVE_WINDOW: Final = 27
+TCP_ACK_OF_UNSEEN_DATA: Final = 28
+TCP_STALE_RST: Final = 29
+ICMP_NOT_A_START: Final = 30
+ICMP_ERROR_QUOTE: Final = 31
+ICMP_ERROR_UNRELATED: Final = 32
+ICMP_ERROR_ADDRESS: Final = 33
+ICMPV6_REDIRECT_SOURCE: Final = 34
+SCTP_CHUNKS: Final = 35
+SCTP_NOT_A_START: Final = 36
+SCTP_STATE: Final = 37
+SCTP_VERIFICATION_TAG: Final = 38
+TABLE_FULL: Final = 39
 
 # What decided (pipeline.py, service/).
-RULE: Final = 34
-POLICY: Final = 35
-INTERNAL_ERROR: Final = 36
+RULE: Final = 40
+POLICY: Final = 41
+INTERNAL_ERROR: Final = 42
 
 REASON_NAMES: Final[tuple[str, ...]] = (
     "ok",
@@ -59,6 +65,12 @@ REASON_NAMES: Final[tuple[str, ...]] = (
     "ip_header_length",
     "ip_total_length",
     "fragment",
+    "fragment_incomplete",
+    "fragment_duplicate",
+    "fragment_overlap",
+    "fragment_length",
+    "fragment_marks",
+    "fragment_no_room",
     "ipv6_extension",
     "ipv6_no_next_header",
     "transport_too_short",

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.reasons import INTERNAL_ERROR, REASON_NAMES
 from firewalld_py.pipeline import Decision, Firewall
+from firewalld_py.rules.ruleset import DROP
 
 MAX_EVENTS: Final = (
     1024  # decisions kept for reporting between two batches; then counted and dropped
@@ -30,9 +31,6 @@ class QueuedPacket(Protocol):
     mark: int
 
     def get_payload(self) -> bytes: ...
-    def set_mark(self, mark: int) -> None: ...
-    def accept(self) -> None: ...
-    def drop(self) -> None: ...
 
 
 class VerdictSender(Protocol):
@@ -40,6 +38,9 @@ class VerdictSender(Protocol):
 
     def send_batch(self, packet_id: int, verdict: int) -> None:
         """Give `verdict` to every waiting packet up to and including `packet_id`."""
+
+    def send_one(self, packet_id: int, verdict: int, mark: int) -> None:
+        """Give `verdict` to one packet; `mark` is -1 to leave its mark alone."""
 
 
 class FaultReporter(Protocol):
@@ -71,6 +72,7 @@ class Judge:
         self.by_reason = [0] * len(REASON_NAMES)
         self.decisions: list[Decision] = []
         self.lost_events = 0
+        self.held: set[int] = set()  # fragments that wait for the rest of their datagram
         self._sender = sender
         self._reporter = reporter
         self._fail_verdict = fail_verdict
@@ -81,7 +83,7 @@ class Judge:
         self._waiting_verdict = 0
 
     def judge(self, queued: QueuedPacket) -> None:
-        """Give one packet its verdict, now or with the batch. Never raises."""
+        """Give one packet its verdict: now, with the batch, or with its datagram. Never raises."""
         self.packets += 1
         mark = -1
         try:
@@ -92,26 +94,23 @@ class Judge:
                 queued.outdev,
                 queued.mark,
                 len(data) >= self._copy_range,
+                queued.id,
             )
             decision = self.firewall.handle(data, meta, self.now)
             verdict = decision.verdict
             self._account(decision)
             if verdict and decision.mark != meta.mark:
                 mark = decision.mark
+            if decision.held:
+                self._hold(queued.id)
+                return
+            if decision.released is not None:
+                self._release(decision.released, verdict, mark)
         except Exception as fault:
             verdict = self._fail_verdict
             self.by_reason[INTERNAL_ERROR] += 1
             self._reporter.report_fault(fault)
-        if verdict:
-            self.accepted += 1
-        else:
-            self.dropped += 1
-        if mark >= 0:
-            self.flush()
-            queued.set_mark(mark)
-            queued.accept()
-        else:
-            self._add(queued.id, verdict)
+        self._give(queued.id, verdict, mark)
 
     def flush(self) -> None:
         """Send the verdicts that wait."""
@@ -119,7 +118,31 @@ class Judge:
             self._waiting = 0
             self._sender.send_batch(self._waiting_id, self._waiting_verdict)
 
-    def _add(self, packet_id: int, verdict: int) -> None:
+    def drop_stale_fragments(self) -> None:
+        """Drop held fragments whose datagrams will not be whole; called between batches."""
+        if self.held:
+            self._release(self.firewall.dropped_fragments(self.now), DROP, -1)
+
+    def _hold(self, packet_id: int) -> None:
+        # A batch would judge what is held too: from here on verdicts go one by one.
+        self.flush()
+        self.held.add(packet_id)
+        self.drop_stale_fragments()
+
+    def _release(self, packet_ids: list[int], verdict: int, mark: int) -> None:
+        """Fragments get the verdict of their datagram."""
+        for packet_id in packet_ids:
+            self.held.discard(packet_id)
+            self._count(verdict)
+            self._sender.send_one(packet_id, verdict, mark)
+
+    def _give(self, packet_id: int, verdict: int, mark: int) -> None:
+        """Give a verdict: in a batch if nothing is held and the mark stays as it is."""
+        self._count(verdict)
+        if self.held or mark >= 0:
+            self.flush()
+            self._sender.send_one(packet_id, verdict, mark)
+            return
         if self._waiting and verdict != self._waiting_verdict:
             self.flush()
         self._waiting_verdict = verdict
@@ -127,6 +150,12 @@ class Judge:
         self._waiting += 1
         if self._waiting >= self._batch:
             self.flush()
+
+    def _count(self, verdict: int) -> None:
+        if verdict:
+            self.accepted += 1
+        else:
+            self.dropped += 1
 
     def _account(self, decision: Decision) -> None:
         self.octets += decision.packet.length

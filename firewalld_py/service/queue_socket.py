@@ -21,8 +21,10 @@ NLM_F_REQUEST: Final = 1
 NLM_F_ACK: Final = 4
 NFNL_SUBSYS_QUEUE: Final = 3
 NFQNL_MSG_CONFIG: Final = NFNL_SUBSYS_QUEUE << 8 | 2
+NFQNL_MSG_VERDICT: Final = NFNL_SUBSYS_QUEUE << 8 | 1
 NFQNL_MSG_VERDICT_BATCH: Final = NFNL_SUBSYS_QUEUE << 8 | 3
 NFQA_VERDICT_HDR: Final = 2
+NFQA_MARK: Final = 3
 NFQA_CFG_PARAMS: Final = 2
 NFQA_CFG_MASK: Final = 4
 NFQA_CFG_FLAGS: Final = 5
@@ -85,6 +87,13 @@ class QueueSocket:
     def send_batch(self, packet_id: int, verdict: int) -> None:
         """Give `verdict` to every waiting packet up to and including `packet_id`."""
         self._send(self._batch_head + _VERDICT.pack(verdict, packet_id))
+
+    def send_one(self, packet_id: int, verdict: int, mark: int) -> None:
+        """Give `verdict` to one packet; `mark` is -1 to leave its mark alone."""
+        attributes = _attribute(NFQA_VERDICT_HDR, _VERDICT.pack(verdict, packet_id))
+        if mark >= 0:
+            attributes += _attribute(NFQA_MARK, struct.pack(">I", mark))
+        self._send(self._message(NFQNL_MSG_VERDICT, NLM_F_REQUEST, attributes))
 
     def recv(self, _size: int) -> bytes:
         """The next packet message, for NetfilterQueue.run_socket().

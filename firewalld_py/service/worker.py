@@ -145,6 +145,7 @@ class Worker:
         self._socket.budget = PACKETS_PER_TURN
         self._queue.run_socket(cast(socket.socket, self._socket))  # only recv() is used
         self._judge.flush()
+        self._judge.drop_stale_fragments()
 
     def _take_messages(self) -> None:
         try:

@@ -73,6 +73,8 @@ class CaseRun:
 def judged(decision: Decision) -> tuple[str, str, str]:
     """State, direction and reason, as a line says them."""
     info = decision.info
+    if info.state not in STATE_NAMES:
+        return "NONE", "", decision.reason_name()  # a fragment, or dropped by a raw rule
     state = STATE_NAMES[info.state]
     if info.reason != OK:
         return state, "", REASON_NAMES[info.reason]

@@ -6,6 +6,7 @@ import traceback
 from typing import Final
 
 import pytest
+from scapy.layers.inet import IP, fragment
 
 from firewalld_py.packet.protocols import HOOK_FORWARD
 from firewalld_py.packet.reasons import INTERNAL_ERROR, REASON_NAMES
@@ -32,6 +33,11 @@ class Queue:
     def send_batch(self, packet_id: int, verdict: int) -> None:
         self.verdicts.append(("batch", packet_id, verdict))
 
+    def send_one(self, packet_id: int, verdict: int, mark: int) -> None:
+        self.verdicts.append(("one", packet_id, verdict))
+        if mark >= 0:
+            self.verdicts.append(("mark", packet_id, mark))
+
     def report_fault(self, fault: Exception) -> None:
         self.faults.append(traceback.format_exc())
 
@@ -39,8 +45,7 @@ class Queue:
 class Waiting:
     """One packet that waits in the queue."""
 
-    def __init__(self, queue: Queue, packet_id: int, data: bytes, mark: int = 0) -> None:
-        self._queue = queue
+    def __init__(self, packet_id: int, data: bytes, mark: int = 0) -> None:
         self._data = data
         self.id = packet_id
         self.hook = HOOK_FORWARD
@@ -50,15 +55,6 @@ class Waiting:
 
     def get_payload(self) -> bytes:
         return self._data
-
-    def set_mark(self, mark: int) -> None:
-        self._queue.verdicts.append(("mark", self.id, mark))
-
-    def accept(self) -> None:
-        self._queue.verdicts.append(("accept", self.id, ACCEPT))
-
-    def drop(self) -> None:
-        self._queue.verdicts.append(("drop", self.id, DROP))
 
 
 class Bench:
@@ -76,7 +72,74 @@ class Bench:
             self._last_id += 1
             datagram = wire.udp(bytes(size), sport=1000 + self._last_id, dport=port)
             data = wire.ip(wire.CLIENT4, wire.SERVER4, wire.UDP, datagram)
-            self.judge.judge(Waiting(self.queue, self._last_id, data[:COPY_RANGE], mark))
+            self.judge.judge(Waiting(self._last_id, data[:COPY_RANGE], mark))
+
+    def send_data(self, data: bytes) -> None:
+        """One packet as it stands."""
+        self._last_id += 1
+        self.judge.judge(Waiting(self._last_id, data))
+
+
+def fragments(dport: int, octets: int = 48) -> list[bytes]:
+    """A datagram in pieces of 24 octets."""
+    whole = wire.ip(wire.CLIENT4, wire.SERVER4, wire.UDP, wire.udp(bytes(octets), dport=dport))
+    return [bytes(piece) for piece in fragment(IP(whole), fragsize=24)]  # type: ignore[no-untyped-call]
+
+
+def test_fragments_get_the_verdict_of_their_datagram_one_by_one() -> None:
+    bench = Bench(plan([rule("drop", TO_53)]))
+    for data in fragments(80):
+        bench.send_data(data)
+    bench.judge.flush()
+    assert bench.queue.verdicts == [("one", 1, ACCEPT), ("one", 2, ACCEPT), ("batch", 3, ACCEPT)]
+    for data in fragments(53):
+        bench.send_data(data)
+    bench.judge.flush()
+    assert bench.queue.verdicts[3:] == [("one", 4, DROP), ("one", 5, DROP), ("batch", 6, DROP)]
+
+
+def test_held_fragments_neither_block_other_packets_nor_are_judged_by_their_batches() -> None:
+    bench = Bench(plan())
+    bench.send(80)
+    first, *others = fragments(80)
+    bench.send_data(first)
+    assert bench.queue.verdicts == [("batch", 1, ACCEPT)]
+    bench.send(80)
+    assert bench.queue.verdicts[1:] == [("one", 3, ACCEPT)]
+    for data in others:
+        bench.send_data(data)
+    bench.judge.flush()
+    assert bench.queue.verdicts[2:] == [
+        ("one", 2, ACCEPT),
+        ("one", 4, ACCEPT),
+        ("batch", 5, ACCEPT),
+    ]
+    bench.send(80)
+    bench.judge.flush()
+    assert bench.queue.verdicts[-1] == ("batch", 6, ACCEPT)
+
+
+def test_fragments_whose_datagram_never_comes_whole_are_dropped_after_30_seconds() -> None:
+    bench = Bench(plan())
+    bench.send_data(fragments(80)[0])
+    bench.judge.now = 29.9
+    bench.judge.drop_stale_fragments()
+    assert bench.queue.verdicts == []
+    bench.judge.now = 30.0
+    bench.judge.drop_stale_fragments()
+    assert bench.queue.verdicts == [("one", 1, DROP)]
+    assert not bench.judge.held
+
+
+def test_an_overlap_drops_all_that_was_held() -> None:
+    bench = Bench(plan())
+    first, second, _third = fragments(80)
+    bench.send_data(first)
+    overlapping = bytearray(second)
+    overlapping[7] -= 1
+    bench.send_data(bytes(overlapping))
+    bench.judge.drop_stale_fragments()
+    assert bench.queue.verdicts == [("one", 2, DROP), ("one", 1, DROP)]
 
 
 def test_equal_verdicts_wait_and_go_as_one_batch() -> None:
@@ -124,8 +187,8 @@ def test_a_packet_with_a_new_mark_is_judged_by_itself_after_those_before_it() ->
     bench.judge.flush()
     assert bench.queue.verdicts == [
         ("batch", 1, ACCEPT),
+        ("one", 2, ACCEPT),
         ("mark", 2, 7),
-        ("accept", 2, ACCEPT),
         ("batch", 3, ACCEPT),
     ]
 
@@ -181,7 +244,7 @@ def test_a_packet_whose_octets_cannot_be_had_gets_the_fail_verdict() -> None:
             raise OSError("no payload")
 
     bench = Bench(plan())
-    bench.judge.judge(Torn(bench.queue, 1, b""))
+    bench.judge.judge(Torn(1, b""))
     bench.judge.flush()
     assert bench.queue.verdicts == [("batch", 1, DROP)]
     assert "no payload" in bench.queue.faults[0]
@@ -190,7 +253,7 @@ def test_a_packet_whose_octets_cannot_be_had_gets_the_fail_verdict() -> None:
 def test_packets_octets_verdicts_and_reasons_are_counted() -> None:
     bench = Bench(plan([rule("drop", TO_53)]))
     bench.send(80, 53, 80)
-    bench.judge.judge(Waiting(bench.queue, 4, b"\x45"))
+    bench.judge.judge(Waiting(4, b"\x45"))
     judge = bench.judge
     assert (judge.packets, judge.accepted, judge.dropped) == (4, 3, 1)
     assert judge.octets == 3 * 28
@@ -212,7 +275,7 @@ def test_a_packet_that_is_longer_than_the_copy_range_is_whole_to_tracking(
 def test_a_packet_that_lies_about_its_length_is_found_out_though_it_is_short() -> None:
     bench = Bench(plan([rule("accept", log=log())]))
     lie = wire.ipv4(wire.CLIENT4, wire.SERVER4, wire.UDP, wire.udp(), total_length=1500)
-    bench.judge.judge(Waiting(bench.queue, 1, lie))
+    bench.judge.judge(Waiting(1, lie))
     (decision,) = bench.judge.decisions
     assert REASON_NAMES[decision.info.reason] == "ip_total_length"
 
