@@ -1,7 +1,7 @@
 """Asks the kernel and our engine about generated packets, or about those of a case file.
 
     python -m tests.differential --seed 7 --packets 200000 --only tcp,errors
-    python -m tests.differential CASE...
+    python -m tests.differential CASE... | CAPTURE.pcap...
 
 Exit status: 0 if they agree, 1 if not, 2 for wrong usage, 4 where the kernel cannot be asked.
 """
@@ -13,7 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from tests.differential.casefile import CaseError, case_text, read_case
+from firewalld_py.service.capture import CaptureError
+from tests.differential.casefile import CaseError, case_text, read_capture, read_case
 from tests.differential.compare import compare, history
 from tests.differential.generate import EXTRA_TOPICS, TOPICS, sequences
 from tests.differential.kernel import KernelError, KernelJudge
@@ -21,12 +22,13 @@ from tests.differential.minimize import minimize
 from tests.differential.report import Report
 
 ALL_TOPICS = (*TOPICS, *EXTRA_TOPICS)
+CAPTURES = (".pcap", ".pcapng", ".gz")
 EXIT_AGREE, EXIT_DIFFER, EXIT_USAGE, EXIT_NO_KERNEL = 0, 1, 2, 4
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
-    parser.add_argument("case", nargs="*", type=Path, help="case files to send instead")
+    parser.add_argument("case", nargs="*", type=Path, help="case files or captures to send instead")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--packets", type=int, default=100_000, help="to be judged, at least")
     parser.add_argument("--only", default="", help=f"topics, of {','.join(ALL_TOPICS)}")
@@ -41,10 +43,16 @@ def run_cases(kernel: KernelJudge, paths: list[Path], *, entries: bool) -> int:
     """Send case files, and show what is said of each packet."""
     differ = False
     for path in paths:
-        sequence = read_case(path)
-        found = history(kernel, sequence)
-        differ = differ or any(judged.differs for judged in found)
-        print(case_text(sequence, found))
+        sequence = read_capture(path) if path.suffix in CAPTURES else read_case(path)
+        outcome = compare(kernel, sequence)
+        differ = differ or outcome.differing is not None
+        if path.suffix in CAPTURES:
+            report = Report()
+            report.add(outcome)
+            print(f"{path}: {report.text()}")
+            sequence = minimize(kernel, sequence)
+        if path.suffix not in CAPTURES or outcome.differing is not None:
+            print(case_text(sequence, history(kernel, sequence)))
         if entries:
             print("the kernel's table:", *kernel.entries(), sep="\n  ")
     return EXIT_DIFFER if differ else EXIT_AGREE
@@ -92,7 +100,7 @@ def main() -> int:
     except KernelError as error:
         print(f"the kernel cannot be asked: {error}", file=sys.stderr)
         return EXIT_NO_KERNEL
-    except (CaseError, OSError) as error:
+    except (CaseError, CaptureError, OSError) as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
 

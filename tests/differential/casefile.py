@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from firewalld_py.service.capture import Capture
 from tests.differential.compare import HELD, Judged
 from tests.differential.describe import describe
 from tests.differential.sequence import Sent, Sequence
@@ -49,6 +50,13 @@ def answers_text(judged: Judged) -> str:
     mark = " <<<" if judged.differs else ""
     ours = f"{judged.ours or HELD} {judged.reason}".strip()
     return f"kernel {judged.kernel or HELD}{late}, ours {ours}{note}{mark}"
+
+
+def read_capture(path: Path) -> Sequence:
+    """The IP packets of a capture, as far as they are whole. Raises CaptureError."""
+    with Capture(str(path)) as capture:
+        frames = [frame.data for frame in capture if frame.data is not None and not frame.truncated]
+    return Sequence(path.name, [Sent(data) for data in frames])
 
 
 def read_case(path: Path) -> Sequence:

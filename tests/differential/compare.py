@@ -94,7 +94,7 @@ def compare(
         if said == answer:
             continue
         judged = Judged(sent.data, sent.note, said, answer, ours.reason(), "", forwarded)
-        known = said and answer and departure(sent.data, said, answer, sequence.switches)
+        known = said and answer and departure(ours.protocol(), said, answer, sequence.switches)
         if known:
             outcome.departures[known] = outcome.departures.get(known, 0) + 1
         elif outcome.differing is None:

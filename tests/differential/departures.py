@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from firewalld_py.packet.packet import PacketMeta
-from firewalld_py.packet.parse import parse
 from tests import wire
 from tests.differential.kernel import fragment_header
 
@@ -22,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """A known difference: whether a packet, the kernel's answer, ours and the switches are one."""
+    """A known difference: whether protocol, the kernel's answer, ours and the switches are one."""
 
     name: str
     reason: str
-    applies: Callable[[bytes, Answer, Answer, Mapping[str, int]], bool]
+    applies: Callable[[int, Answer, Answer, Mapping[str, int]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +37,13 @@ class TableDeparture:
 
 
 def _udplite_with_checksums(
-    data: bytes, kernel: Answer, ours: Answer, switches: Mapping[str, int]
+    protocol: int, kernel: Answer, ours: Answer, switches: Mapping[str, int]
 ) -> bool:
     return bool(
         switches.get("checksum")
         and kernel.state == "INVALID"
         and ours.state != "INVALID"
-        and parse(data, PacketMeta()).protocol == wire.UDPLITE
+        and protocol == wire.UDPLITE
     )
 
 
@@ -77,10 +75,10 @@ REASONS: Final[dict[str, str]] = {
 }
 
 
-def departure(data: bytes, kernel: Answer, ours: Answer, switches: Mapping[str, int]) -> str:
+def departure(protocol: int, kernel: Answer, ours: Answer, switches: Mapping[str, int]) -> str:
     """The name of the known difference that this disagreement is, or nothing."""
     for known in DEPARTURES:
-        if known.applies(data, kernel, ours, switches):
+        if known.applies(protocol, kernel, ours, switches):
             return known.name
     return ""
 

@@ -23,6 +23,7 @@ from tests.differential.disturbed import disturbed
 from tests.differential.fragments import fragmented
 from tests.differential.sctp import SctpConversation
 from tests.differential.sequence import Sent, Sequence
+from tests.differential.small_world import SmallSctp, SmallTcp
 from tests.differential.tcp import TcpConversation
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ TOPICS: Final = (
 EXTRA_TOPICS: Final = ("fragments",)
 # How often a conversation is of which topic, among those that are asked for.
 SHARES: Final = {"tcp": 60, "udp": 10, "udplite": 4, "icmp": 10, "sctp": 12, "gre": 5, "other": 5}
+SMALL_WORLDS: Final = 0.25  # the share of TCP and SCTP conversations that are without a plan
 TALKS_TO_ITSELF: Final = 0.02  # the share of sequences in which both ends have one address
 HOSTILITY: Final = ((2, 0.0), (3, 0.03), (4, 0.1), (4, 0.25), (2, 0.6), (1, 1.0))
 SWITCHED: Final[tuple[dict[str, int], ...]] = (
@@ -117,6 +119,10 @@ class _Maker:
         topic = weighted(
             rng, [(share, topic) for topic, share in SHARES.items() if topic in self._topics]
         )
+        if topic == "tcp" and rng.random() < SMALL_WORLDS:
+            return SmallTcp(rng, ends)
+        if topic == "sctp" and rng.random() < SMALL_WORLDS:
+            return SmallSctp(rng, ends)
         if topic == "tcp":
             return TcpConversation(rng, ends, hostility, rng.choice((0.0, 0.0, 0.05, 0.2)))
         if topic in ("udp", "udplite"):

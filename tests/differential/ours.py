@@ -44,6 +44,11 @@ class OurJudge:
         self._now = now
         return ANSWERS.get((decision.info.state, decision.info.direction))
 
+    def protocol(self) -> int:
+        """The last packet's protocol; of a fragment that made a datagram whole, the datagram's."""
+        assert self._decision is not None, "no packet yet"
+        return self._decision.packet.protocol
+
     def reason(self) -> str:
         """Why the last packet is INVALID, or nothing."""
         assert self._decision is not None, "no packet yet"

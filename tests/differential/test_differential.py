@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -16,7 +17,7 @@ from tests.cases.octets import Sender
 from tests.cases.run import packets as case_packets
 from tests.cases.trace import Case, read_cases
 from tests.differential.answer import Answer
-from tests.differential.casefile import CaseError, case_text, read_case
+from tests.differential.casefile import CaseError, case_text, read_capture, read_case
 from tests.differential.compare import compare, history
 from tests.differential.departures import DEPARTURES, REASONS, TABLE_DEPARTURES
 from tests.differential.describe import describe
@@ -181,6 +182,15 @@ def test_a_case_file_holds_all_that_is_needed(kernel: KernelJudge, tmp_path: Pat
     read = read_case(path)
     assert [sent.data for sent in read.packets] == list(HANDSHAKE)
     assert read.switches == told.switches
+
+
+def test_a_capture_is_a_sequence_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.pcap"
+    raw_ip = 101
+    header = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, raw_ip)
+    records = [struct.pack("<IIII", 1, 0, len(data), len(data)) + data for data in HANDSHAKE]
+    path.write_bytes(header + b"".join(records))
+    assert [sent.data for sent in read_capture(path).packets] == list(HANDSHAKE)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "packet 4x\n", "with tcp_loose=maybe\n"])
