@@ -17,7 +17,7 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent
 
-# The one list of what is compiled. A package's __init__.py holds no code and stays source.
+# The core: pure, without I/O. A package's __init__.py holds no code and stays source.
 CORE: Final = (
     "firewalld_py/packet/**/*.py",
     "firewalld_py/conntrack/**/*.py",
@@ -25,27 +25,38 @@ CORE: Final = (
     "firewalld_py/pipeline.py",
     "firewalld_py/service/nfqueue.py",
 )
+# What is compiled beside it: it brings each packet to the core, and its verdict back.
+BESIDE_CORE: Final = ("firewalld_py/service/queue_socket.py",)
 # The shared library that holds all compiled code; every compiled module is a small door to it.
 GROUP: Final = "firewalld_py._core"
 
 
 def core_sources() -> list[str]:
-    """The source files to compile, as paths relative to the project, sorted."""
-    found = {path for pattern in CORE for path in ROOT.glob(pattern)}
+    """The source files of the core, as paths relative to the project, sorted."""
+    return _sources(CORE)
+
+
+def compiled_sources() -> list[str]:
+    """All source files to compile, likewise."""
+    return _sources((*CORE, *BESIDE_CORE))
+
+
+def _sources(patterns: tuple[str, ...]) -> list[str]:
+    found = {path for pattern in patterns for path in ROOT.glob(pattern)}
     return sorted(str(path.relative_to(ROOT)) for path in found if path.name != "__init__.py")
 
 
 def fingerprint() -> str:
     """A digest of the core's sources, of how they are compiled and of the interpreter."""
     digest = hashlib.sha256(f"{sys.version} {sys.platform}".encode())
-    for name in [*core_sources(), "setup.py", "pyproject.toml"]:
+    for name in [*compiled_sources(), "setup.py", "pyproject.toml"]:
         digest.update(f"\0{name}\0".encode() + (ROOT / name).read_bytes())
     return digest.hexdigest()
 
 
 def remove_orphans() -> None:
     """Remove compiled modules whose source left the core: Python would still import them."""
-    modules = {name.removesuffix(".py") for name in core_sources()}
+    modules = {name.removesuffix(".py") for name in compiled_sources()}
     modules.add(GROUP.replace(".", "/") + "__mypyc")
     for binary in (ROOT / "firewalld_py").rglob("*.so"):
         if str(binary.relative_to(ROOT)).split(".", 1)[0] not in modules:
@@ -68,7 +79,7 @@ def main() -> None:
 
             remove_orphans()
             extensions: list[Any] = mypycify(
-                [*core_sources(), "--no-warn-unused-ignores"],
+                [*compiled_sources(), "--no-warn-unused-ignores"],
                 opt_level="3",
                 debug_level="0",
                 group_name=GROUP,
@@ -81,7 +92,7 @@ def main() -> None:
 
     if os.environ.get("FIREWALLD_PY_PURE", "") in ("", "0"):
         # The names alone, so that the wheel is known to be one for this platform.
-        names = [name.removesuffix(".py").replace("/", ".") for name in core_sources()]
+        names = [name.removesuffix(".py").replace("/", ".") for name in compiled_sources()]
         setup(
             ext_modules=[Extension(name, sources=[]) for name in names],
             cmdclass={"build_ext": BuildCore},

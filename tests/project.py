@@ -16,7 +16,10 @@ class Setup(Protocol):
     GROUP: str
 
     def core_sources(self) -> list[str]:
-        """The source files to compile, as paths relative to the project, sorted."""
+        """The source files of the core, as paths relative to the project, sorted."""
+
+    def compiled_sources(self) -> list[str]:
+        """All source files to compile, likewise."""
 
     def fingerprint(self) -> str:
         """A digest of all that the compiled core is made from."""

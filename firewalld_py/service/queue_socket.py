@@ -16,6 +16,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 NLMSG_ERROR: Final = 2
 NLM_F_REQUEST: Final = 1
 NLM_F_ACK: Final = 4
@@ -43,6 +45,7 @@ _VERDICT: Final = struct.Struct(">II")
 _ERROR: Final = struct.Struct("=i")
 
 
+@mypyc_attr(native_class=False)
 class QueueError(OSError):
     """The kernel refused to configure the queue."""
 

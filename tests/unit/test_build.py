@@ -14,7 +14,7 @@ import pytest
 import firewalld_py
 from tests.project import ROOT, load_setup, module_name
 
-CORE = load_setup().core_sources()
+CORE = load_setup().compiled_sources()
 
 
 def loaded_from(code: str, pure: str) -> list[str]:
