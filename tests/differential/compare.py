@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from tests.differential.departures import departure, table_departure
+from tests.differential.departures import departure
 from tests.differential.describe import is_fragment, protocol_name
 from tests.differential.entries import Difference, difference
 from tests.differential.ours import OurJudge
@@ -111,10 +111,6 @@ def _compare_tables(kernel: KernelJudge, ours: OurJudge, outcome: Outcome) -> No
     """The end of a sequence whose packets were judged alike: are the tables alike too?"""
     found = difference(kernel.entries(), ours.entries())
     if found is None:
-        return
-    known = table_departure(found, [sent.data for sent in outcome.sequence.packets])
-    if known:
-        outcome.departures[known] = outcome.departures.get(known, 0) + 1
         return
     outcome.differing = len(outcome.sequence.packets) - 1
     outcome.differing_kind = found.kind

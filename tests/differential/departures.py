@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tests import wire
-from tests.differential.kernel import fragment_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from tests.differential.answer import Answer
-    from tests.differential.entries import Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +23,6 @@ class Departure:
     name: str
     reason: str
     applies: Callable[[int, Answer, Answer, Mapping[str, int]], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class TableDeparture:
-    """A known difference of the tables: whether this one, after these packets, is it."""
-
-    name: str
-    reason: str
-    applies: Callable[[Difference, Iterable[bytes]], bool]
 
 
 def _udplite_with_checksums(
@@ -47,11 +36,6 @@ def _udplite_with_checksums(
     )
 
 
-def _octets_of_atomic_fragments(found: Difference, packets: Iterable[bytes]) -> bool:
-    fragments = any(fragment_header(data) is not None for data in packets)
-    return fragments and found.kind.split(": ")[1].startswith("octets")
-
-
 DEPARTURES: Final[tuple[Departure, ...]] = (
     Departure(
         "udplite-checksum",
@@ -61,31 +45,9 @@ DEPARTURES: Final[tuple[Departure, ...]] = (
 )
 
 
-TABLE_DEPARTURES: Final[tuple[TableDeparture, ...]] = (
-    TableDeparture(
-        "atomic-fragment-octets",
-        "the kernel counts an IPv6 packet that is its own only fragment without fragment header",
-        _octets_of_atomic_fragments,
-    ),
-)
-
-REASONS: Final[dict[str, str]] = {
-    **{known.name: known.reason for known in DEPARTURES},
-    **{known.name: known.reason for known in TABLE_DEPARTURES},
-}
-
-
 def departure(protocol: int, kernel: Answer, ours: Answer, switches: Mapping[str, int]) -> str:
     """The name of the known difference that this disagreement is, or nothing."""
     for known in DEPARTURES:
         if known.applies(protocol, kernel, ours, switches):
-            return known.name
-    return ""
-
-
-def table_departure(found: Difference, packets: Iterable[bytes]) -> str:
-    """The name of the known difference that this one of the tables is, or nothing."""
-    for known in TABLE_DEPARTURES:
-        if known.applies(found, packets):
             return known.name
     return ""

@@ -40,9 +40,8 @@ TOPICS: Final = (
     "errors",
     "headers",
     "checksums",
+    "fragments",
 )
-# To be asked for by name: what we do not do yet, so that all of it would be a disagreement.
-EXTRA_TOPICS: Final = ("fragments",)
 # How often a conversation is of which topic, among those that are asked for.
 SHARES: Final = {"tcp": 60, "udp": 10, "udplite": 4, "icmp": 10, "sctp": 12, "gre": 5, "other": 5}
 SMALL_WORLDS: Final = 0.25  # the share of TCP and SCTP conversations that are without a plan
@@ -87,7 +86,7 @@ class _Maker:
         self._hostility = weighted(rng, HOSTILITY)
         self._odd_headers = rng.choice((0, 0, 0.02, 0.2)) if "headers" in topics else 0.0
         self._errors = rng.choice((0.02, 0.1, 0.5)) if "errors" in topics else 0.0
-        self._fragments = rng.choice((0.1, 0.5)) if "fragments" in topics else 0.0
+        self._fragments = rng.choice((0, 0, 0, 0.05, 0.5)) if "fragments" in topics else 0.0
         self._ends = self._hosts()
         self._conversations = [self._conversation() for _ in range(rng.choice((1, 1, 2, 3)))]
         self._packets: list[Sent] = []

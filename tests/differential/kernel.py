@@ -2,8 +2,9 @@
 
 A network namespace of its own, without a name, holds two TUN devices. A packet that is written to
 the first goes through the kernel's whole receive path before the write returns: conntrack judges it
-in PREROUTING, a rule right behind it says the verdict through NFLOG, and it is forwarded out of the
-second device, on which conntrack confirms its connection. The namespace is gone with the judge.
+in PREROUTING, a rule right behind it says the verdict through NFLOG, and it is forwarded to the
+second device, on the way to which conntrack confirms its connection; another rule, behind that,
+says so. What piles up before the second device is dropped. The namespace is gone with the judge.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ IFF_TUN: Final = 0x0001
 IFF_NO_PI: Final = 0x1000
 ENTRY, EXIT = "judge-in", "judge-out"
 LOG_GROUP: Final = 1
-LARGEST_PACKET: Final = 65535
+LOG_MESSAGE: Final = 4096
+CONFIRMED: Final = b"confirmed"
 MTU: Final = 65000
 FRAGMENT_MEMORY: Final = 1 << 28
 COMMAND_TIMEOUT_S: Final = 30.0
@@ -106,7 +108,7 @@ class KernelJudge:
         """Give everything back; with the last descriptor the namespace is gone."""
         self._log.close()
         self._control.close()
-        for descriptor in (self._entry, self._exit, self._counter, *self._sysctls.values()):
+        for descriptor in (self._entry, self._exit, *self._sysctls.values()):
             os.close(descriptor)
 
     def use(self, switches: Mapping[str, int]) -> None:
@@ -125,8 +127,6 @@ class KernelJudge:
         """
         flush(self._control)
         self._epoch += 1
-        while self._left():
-            pass
 
     def judge(self, data: bytes) -> tuple[Answer | None, bool]:
         """Send one packet: what tracking said, and whether its connection was confirmed.
@@ -134,7 +134,6 @@ class KernelJudge:
         None means that the packet never came as far as tracking: it was no sound IP packet, or a
         fragment of a datagram that is not whole.
         """
-        before = self._count()
         try:
             os.write(self._entry, renumbered(data, self._epoch))
         except OSError as error:
@@ -142,31 +141,21 @@ class KernelJudge:
                 raise
             return None, False
         try:
-            answer = _BY_PREFIX[log_prefix(self._log.recv(4096))]
+            answer = _BY_PREFIX[log_prefix(self._log.recv(LOG_MESSAGE))]
         except BlockingIOError:
             return None, False
-        # What came out was confirmed. So may be what was lost when it was cut up again for sending.
-        return answer, self._left() or self._count() > before
+        return answer, self._confirmed()
 
     def entries(self) -> list[Entry]:
         """All connections of the table."""
         return [kernel_entry(message) for message in dump(self._control)]
 
-    def _count(self) -> int:
-        """How many connections there are."""
-        return int(os.pread(self._counter, 32, 0))
-
-    def _left(self) -> bool:
-        """Whether a packet has come out (of one that the kernel cut into fragments, all pieces)."""
-        left = False
+    def _confirmed(self) -> bool:
+        """Whether the packet just sent has come behind the hook that confirms."""
         try:
-            data = os.read(self._exit, LARGEST_PACKET)
-            left = True
-            while _more_follow(data):
-                data = os.read(self._exit, LARGEST_PACKET)
+            return log_prefix(self._log.recv(LOG_MESSAGE)) == CONFIRMED
         except BlockingIOError:
-            pass
-        return left
+            return False
 
     def _set_up_in_thread(self) -> None:
         def set_up() -> None:
@@ -177,8 +166,6 @@ class KernelJudge:
             _configure()
             self._log: socket.socket = open_log(LOG_GROUP)
             self._control: socket.socket = open_conntrack()
-            count = "/proc/sys/net/netfilter/nf_conntrack_count"
-            self._counter = os.open(count, os.O_RDONLY)
             self._sysctls = {
                 name: os.open(f"/proc/sys/net/netfilter/nf_conntrack_{name}", os.O_WRONLY)
                 for name in SWITCH_DEFAULTS
@@ -215,14 +202,6 @@ def fragment_header(data: bytes) -> int | None:
         size = data[at + 1] + 2 << 2 if next_header == IPPROTO_AH else data[at + 1] + 1 << 3
         next_header, at = data[at], at + size
     return at if next_header == IPPROTO_FRAGMENT and at + 8 <= len(data) else None
-
-
-def _more_follow(data: bytes) -> bool:
-    """Whether a packet is a fragment, and not the last one."""
-    if data[0] >> 4 == 4:
-        return bool(data[6] & 0x20)
-    at = fragment_header(data)
-    return at is not None and bool(data[at + 3] & 1)
 
 
 def _run_in_thread(action: Callable[[], T]) -> T:
@@ -269,12 +248,25 @@ def _configure() -> None:
     link_local = [f"-6 route flush dev {name} proto kernel" for name in (ENTRY, EXIT)]
     for command in devices + link_local + routes:
         _run(["ip", *command.split()])
+    # In this order: of two hooks of one priority the one that is registered later stands in front,
+    # and conntrack's, which confirms, is registered with the first rule that asks for a state.
+    _run(["nft", "-f", "-"], _BEHIND_CONFIRMATION)
     _run(["nft", "-f", "-"], _rules())
+
+
+_BEHIND_CONFIRMATION: Final = f"""
+table inet judge {{
+    chain confirmed {{
+        type filter hook postrouting priority 2147483647; policy accept;
+        log prefix "{CONFIRMED.decode()}" group {LOG_GROUP}
+    }}
+}}
+"""
 
 
 def _rules() -> str:
     # Nothing is for the kernel itself, and what it would say is dropped: only what is forwarded
-    # shall have a connection, or come out.
+    # shall be confirmed.
     rules = "\n".join(
         f'{match} log prefix "rule {number}" group {LOG_GROUP} accept'
         for number, (match, _) in enumerate(_RULES)

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.differential.departures import REASONS
+from tests.differential.departures import DEPARTURES
 
 if TYPE_CHECKING:
     from tests.differential.compare import Outcome
@@ -48,9 +48,10 @@ class Report:
             f"{self.not_judged} that never came as far as tracking",
             f"the kernel said: {answers}",
         ]
-        for name, reason in REASONS.items():
-            if self.departures[name]:
-                lines.append(f"departure {name}, {self.departures[name]} times: {reason}")
+        for known in DEPARTURES:
+            if self.departures[known.name]:
+                count = self.departures[known.name]
+                lines.append(f"departure {known.name}, {count} times: {known.reason}")
         if not self.differing:
             lines.append("no disagreement")
             return "\n".join(lines)
