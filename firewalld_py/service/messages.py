@@ -52,7 +52,10 @@ class RulesRefused:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Sent every second, as the sign of life. `counters` maps a reason's name to packets."""
+    """Sent every second, as the sign of life, and when asked for.
+
+    `counters` maps a reason's name to packets; `asked` is the number of the last StatsRequest.
+    """
 
     generation: int
     packets: int
@@ -61,6 +64,7 @@ class Stats:
     dropped: int
     connections: int
     counters: dict[str, int]
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +176,9 @@ class InterfaceNames:
 
 @dataclass(frozen=True, slots=True)
 class StatsRequest:
-    """Send Stats now."""
+    """Send Stats now; they are to bear this number."""
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ class Worker:
         self._names: dict[int, str] = {}
         self._running = True
         self._next_heartbeat = 0.0
+        self._asked = 0
         self._fault_bucket = TokenBucket(FAULTS_PER_S, FAULTS_BURST)
         self._faults_suppressed = 0
         empty = RulesetBuilder([], dict.fromkeys(("input", "forward", "output"), "drop")).finish()
@@ -161,6 +162,7 @@ class Worker:
             self._names = {int(index): name for index, name in message.names.items()}
             self._firewall.ruleset.interfaces.set_names(self._names)
         elif isinstance(message, StatsRequest):
+            self._asked = message.number
             self._next_heartbeat = 0.0
         elif isinstance(message, Stop):
             self._running = False
@@ -219,6 +221,7 @@ class Worker:
             judge.dropped,
             self._conntrack.table.size,
             counters,
+            self._asked,
         )
 
 

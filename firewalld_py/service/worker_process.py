@@ -55,7 +55,8 @@ class WorkerProcess:
         self._on_event = on_event
         self._channel: Channel | None = None
         self._in_force: dict[int, asyncio.Future[None]] = {}
-        self._stats_waiters: list[asyncio.Future[Stats]] = []
+        self._asked = 0
+        self._stats_waiters: dict[int, asyncio.Future[Stats]] = {}
 
     @property
     def pid(self) -> int:
@@ -107,8 +108,9 @@ class WorkerProcess:
     async def fresh_stats(self) -> Stats:
         """The worker's figures as they are now."""
         waiter: asyncio.Future[Stats] = asyncio.get_running_loop().create_future()
-        self._stats_waiters.append(waiter)
-        await self._send(StatsRequest())
+        self._asked += 1
+        self._stats_waiters[self._asked] = waiter
+        await self._send(StatsRequest(self._asked))
         return await waiter
 
     async def stop(self) -> None:
@@ -160,9 +162,9 @@ class WorkerProcess:
         self.heard_at = time.monotonic()
         if isinstance(message, Stats):
             self.stats = message
-            waiters, self._stats_waiters = self._stats_waiters, []
-            for waiter in waiters:
-                _settle(waiter, message)
+            # A heartbeat that was under way when somebody asked answers nobody.
+            for number in [number for number in self._stats_waiters if number <= message.asked]:
+                _settle(self._stats_waiters.pop(number), message)
         elif isinstance(message, RulesInForce):
             _settle(self._in_force.get(message.generation), None)
         elif isinstance(message, RulesRefused):
@@ -181,7 +183,7 @@ class WorkerProcess:
         self._channel.close()
         self._channel = None
         waiters: list[asyncio.Future[Any]] = [self.bound, *self._in_force.values()]
-        for waiter in [*waiters, *self._stats_waiters]:
+        for waiter in [*waiters, *self._stats_waiters.values()]:
             _fail(waiter, "the worker has ended")
 
 

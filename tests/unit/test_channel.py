@@ -118,5 +118,5 @@ def test_a_datagram_that_is_no_message_is_an_error() -> None:
 
 def test_an_end_can_be_waited_for(ends: tuple[Channel, Channel]) -> None:
     ours, theirs = ends
-    assert ours.send(StatsRequest())
+    assert ours.send(StatsRequest(1))
     assert select.select([theirs], [], [], 5.0)[0] == [theirs]

@@ -58,7 +58,7 @@ EVERY_MESSAGE: Final[list[Message]] = [
     RulesPart(2, "filter/forward", [rule("accept", ("dport", [[1, 2]]))]),
     RulesEnd(2),
     InterfaceNames({"1": "lo", "2": "lan0"}),
-    StatsRequest(),
+    StatsRequest(1),
     Stop(),
 ]
 

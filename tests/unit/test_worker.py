@@ -48,7 +48,7 @@ def worker(bench: QueueBench) -> Iterator[WorkerBench]:
 def fresh_stats(worker: WorkerBench, packets: int) -> Stats:
     """The first figures that know of so many packets."""
     while True:
-        worker.say(StatsRequest())
+        worker.say(StatsRequest(1))
         stats = worker.expect(Stats)
         if stats.packets >= packets:
             return stats
