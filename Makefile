@@ -18,7 +18,7 @@ export DESTDIR PREFIX SYSCONFDIR
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test differential lint format bench install uninstall clean setup setup-check setup-core setup-lab setup-test
+.PHONY: help run test differential lint format docs bench install uninstall clean setup setup-check setup-core setup-lab setup-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -36,12 +36,15 @@ differential: setup-core ## our tracking against the kernel's, packet by packet 
 lint: setup-check ## ruff and mypy --strict
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@$(VENV_PYTHON) -m mypy $(wildcard firewalld_py tests bench setup.py)
+	@$(VENV_PYTHON) -m mypy $(wildcard firewalld_py tests bench setup.py docs/*.py)
 	@echo 'lint: clean'
 
 format: setup-check ## put the sources into the one format that lint asks for
 	@.venv/bin/ruff check --fix-only .
 	@.venv/bin/ruff format .
+
+docs: setup-check ## docs/states/ made anew from the state tables (the tests want them up to date)
+	@FIREWALLD_PY_PURE=1 $(VENV_PYTHON) docs/generate_states.py
 
 bench: setup-lab ## the numbers, side by side with what they are measured against
 	@$(VENV_PYTHON) -m bench $(ARGS)
