@@ -1,6 +1,7 @@
 """What supervisor and worker tell each other: plain data, checked on arrival, never pickled.
 
-Each message is one JSON object in one datagram of a SOCK_SEQPACKET pair; octets travel as hex.
+Each message is one JSON object, in one or several datagrams of a SOCK_SEQPACKET pair; octets travel
+as hex.
 `head` is the beginning of a packet as it came from the queue; text (addresses, names) is made of it
 by the supervisor, never on the packet's way.
 """
@@ -11,7 +12,7 @@ import json
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-MAX_MESSAGE: Final = 192 * 1024  # octets; what is larger is split by whoever sends it
+MAX_MESSAGE: Final = 64 << 20  # octets; what is longer is refused
 
 
 class MessageError(ValueError):
@@ -227,7 +228,7 @@ _FIELDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 
 
 def encode(message: Message) -> bytes:
-    """One datagram."""
+    """The octets of a message."""
     name = type(message).__name__
     body: dict[str, Any] = {"type": name}
     for key, kind in _FIELDS[name]:
@@ -236,15 +237,15 @@ def encode(message: Message) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def decode(datagram: bytes) -> Message:
-    """The message in a datagram. Raises MessageError for anything that is none."""
+def decode(octets: bytes) -> Message:
+    """The message in these octets. Raises MessageError for anything that is none."""
     try:
-        body = json.loads(datagram)
+        body = json.loads(octets)
         name = body["type"]
         cls = _BY_NAME[name]
         values = [_checked(name, key, kind, body[key]) for key, kind in _FIELDS[name]]
     except (ValueError, KeyError, TypeError, RecursionError) as fault:
-        raise MessageError(f"not a message: {datagram[:80]!r}: {fault}") from fault
+        raise MessageError(f"not a message: {octets[:80]!r}: {fault}") from fault
     return cls(*values)
 
 

@@ -154,6 +154,10 @@ class Worker:
                 self._obey(message)
         except ChannelClosedError:
             self._running = False
+        except MessageError as error:
+            # No reason to stop judging: what was being built is refused, and the rest goes on.
+            self._builder = None
+            self._channel.send(RulesRefused(self._building, str(error)))
 
     def _obey(self, message: Message) -> None:
         if isinstance(message, RulesBegin | RulesPart | RulesEnd):

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from firewalld_py.policy.config import Config
 from firewalld_py.rules.build import plan_rules
-from firewalld_py.service.channel import Channel, ChannelClosedError, channel_pair
+from firewalld_py.service.channel import Channel, ChannelClosedError, channel_pair, split
 from firewalld_py.service.messages import (
     Bound,
     Configure,
@@ -29,7 +29,8 @@ from firewalld_py.service.messages import (
     Stop,
 )
 
-RULES_PER_PART: Final = 50  # a worker builds that many in about a millisecond
+RULE_WEIGHT: Final = 10  # a rule; each address, port, … in its lists counts 1
+WEIGHT_PER_PART: Final = 500  # a worker builds that much in about a millisecond
 MESSAGES_PER_TURN: Final = 256
 STOP_TIMEOUT_S: Final = 2.0
 RETRY_S: Final = 0.002  # the pipe to the worker is full: it reads a few messages a turn
@@ -55,6 +56,8 @@ class WorkerProcess:
         self._on_event = on_event
         self._channel: Channel | None = None
         self._in_force: dict[int, asyncio.Future[None]] = {}
+        self._sending = asyncio.Lock()
+        self._last_words = "the worker has ended"
         self._asked = 0
         self._stats_waiters: dict[int, asyncio.Future[Stats]] = {}
 
@@ -89,16 +92,8 @@ class WorkerProcess:
         self._in_force[generation] = waiter
         policies = {name: chain["policy"] for name, chain in plan["filter"].items()}
         await self._send(RulesBegin(generation, plan["interfaces"], policies))
-        part: list[Any] = []
-        of_chain = ""
-        for chain, rule in plan_rules(plan):
-            if part and (chain != of_chain or len(part) == RULES_PER_PART):
-                await self._send(RulesPart(generation, of_chain, part))
-                part = []
-            of_chain = chain
-            part.append(rule)
-        if part:
-            await self._send(RulesPart(generation, of_chain, part))
+        for chain, rules in _parts(plan):
+            await self._send(RulesPart(generation, chain, rules))
         await self._send(RulesEnd(generation))
         try:
             await waiter
@@ -140,15 +135,18 @@ class WorkerProcess:
             self._hang_up()
 
     async def _send(self, message: Message) -> None:
-        while True:
-            if self._channel is None:
-                raise WorkerFailedError("the worker has ended")
-            try:
-                if self._channel.send(message):
-                    return
-            except ChannelClosedError as error:
-                raise WorkerFailedError("the worker has ended") from error
-            await asyncio.sleep(RETRY_S)
+        async with self._sending:  # the datagrams of one message stay together
+            for piece in split(message):
+                while not self._take_piece(piece):
+                    await asyncio.sleep(RETRY_S)
+
+    def _take_piece(self, piece: bytes) -> bool:
+        if self._channel is None:
+            raise WorkerFailedError(self._last_words)
+        try:
+            return self._channel.send_piece(piece)
+        except ChannelClosedError as error:
+            raise WorkerFailedError(self._last_words) from error
 
     def _read(self) -> None:
         assert self._channel is not None
@@ -172,6 +170,7 @@ class WorkerProcess:
         elif isinstance(message, Bound):
             _settle(self.bound, None)
         elif isinstance(message, Failed):
+            self._last_words = message.error
             _fail(self.bound, message.error)
         else:
             self._on_event(message)
@@ -184,7 +183,25 @@ class WorkerProcess:
         self._channel = None
         waiters: list[asyncio.Future[Any]] = [self.bound, *self._in_force.values()]
         for waiter in [*waiters, *self._stats_waiters.values()]:
-            _fail(waiter, "the worker has ended")
+            _fail(waiter, self._last_words)
+
+
+def _parts(plan: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+    """The plan's rules by chain, a few at a time: a worker builds these between two batches."""
+    part: list[Any] = []
+    of_chain = ""
+    weight = 0
+    for chain, rule in plan_rules(plan):
+        if part and (chain != of_chain or weight >= WEIGHT_PER_PART):
+            yield of_chain, part
+            part, weight = [], 0
+        of_chain = chain
+        part.append(rule)
+        weight += RULE_WEIGHT + sum(
+            len(value) for _kind, _inverted, value in rule["match"] if isinstance(value, list)
+        )
+    if part:
+        yield of_chain, part
 
 
 def _settle(waiter: asyncio.Future[Any] | None, value: object) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from firewalld_py.service.channel import Channel, ChannelClosedError, channel_pair
+from firewalld_py.service.channel import Channel, ChannelClosedError, channel_pair, split
 from firewalld_py.service.messages import (
     Bound,
     Failed,
@@ -33,10 +33,26 @@ def ends() -> Iterator[tuple[Channel, Channel]]:
 
 def test_messages_arrive_whole_and_in_order(ends: tuple[Channel, Channel]) -> None:
     ours, theirs = ends
-    sent: list[Message] = [Bound(1), Failed("x" * 100_000), RulesEnd(2), Stop()]
+    sent: list[Message] = [Bound(1), Failed("x" * 60_000), RulesEnd(2), Stop()]
     for message in sent:
         assert ours.send(message)
     assert list(theirs.receive(10)) == sent
+
+
+def test_a_long_message_is_sent_in_pieces_that_whoever_may_wait_sends(
+    ends: tuple[Channel, Channel],
+) -> None:
+    ours, theirs = ends
+    long = Failed("x" * 200_000)
+    with pytest.raises(MessageError, match="too long"):
+        ours.send(long)
+    pieces = split(long)
+    assert len(pieces) == 4
+    for piece in pieces[:-1]:
+        assert ours.send_piece(piece)
+    assert list(theirs.receive(10)) == []
+    assert ours.send_piece(pieces[-1])
+    assert list(theirs.receive(10)) == [long]
 
 
 def test_both_ends_speak(ends: tuple[Channel, Channel]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from firewalld_py.policy.config import Config, QueueConfig
 from firewalld_py.service.messages import LogEvent, Message
-from firewalld_py.service.worker_process import RULES_PER_PART, WorkerFailedError, WorkerProcess
+from firewalld_py.service.worker_process import WorkerFailedError, WorkerProcess
 from tests.live.queue_bench import QUEUE, QueueBench
 from tests.plans import log, plan, rule
 
@@ -69,12 +69,25 @@ def test_rules_are_in_force_when_they_were_put_and_then_it_is_bound(bench: Queue
 
 def test_a_large_rule_set_is_put_in_parts_and_in_order(bench: QueueBench) -> None:
     async def work(worker: WorkerProcess) -> None:
-        rules = [rule("drop", ("sport", [[1, 1]]))] * (3 * RULES_PER_PART + 7)
+        rules = [rule("drop", ("sport", [[1, 1]]))] * 157
         last = [rule("accept", name="last"), rule("drop", name="too late")]
         await worker.put_rules(1, plan(output=[*rules, *last], input_=rules, policy="drop"))
         await worker.bound
         bench.send(b"meets the last rule")
         assert bench.received(1) == [b"meets the last rule"]
+
+    supervised(bench, work)
+
+
+def test_a_rule_with_a_very_long_list_arrives_and_judges(bench: QueueBench) -> None:
+    async def work(worker: WorkerProcess) -> None:
+        address = int.from_bytes(bytes((11, 0, 0, 0)), "big")
+        blocked = [[f"{address + 2 * n:08x}", f"{address + 2 * n:08x}"] for n in range(30_000)]
+        rules = [rule("drop", ("src", blocked)), rule("accept")]
+        await worker.put_rules(1, plan(output=rules))
+        await worker.bound
+        bench.send(b"from elsewhere")
+        assert bench.received(1) == [b"from elsewhere"]
 
     supervised(bench, work)
 
