@@ -9,6 +9,9 @@ WHAT     TCP segments: the letters of their flags (S SA A PA FA R RA ...), NULL,
          icmp (type=)                     messages with an identifier
          port-unreachable host-unreachable prohibited too-big source-quench redirect time-exceeded
          parameter-problem, error (type=)          messages that quote a packet (about=)
+         sctp (chunks=)                   chunks by name or number, as cookie-ack,data,64; behind a
+                                          name, + sets its T bit, ! makes its length zero
+         gre                              of version 0, or of version 1 (PPTP) if it has a call=
          proto (number=)                  any other protocol
          octets (hex=)                    the whole packet
 KEYS     of any packet   as= a name for `about`; to= another receiver; hops= TTL or hop limit;
@@ -16,10 +19,12 @@ KEYS     of any packet   as= a name for `about`; to= another receiver; hops= TTL
                          total-length= the header's word; extensions= IPv6, as hop,dst,routing,
                          ah,none; ip-options= IPv4, hex; header-words= IPv4; fragment= IPv4 field
          with payload    len= octets, or data= hex; with checksum  checksum= wrong, or 0
-         TCP, UDP        client-port= server-port= (of the two that talk; a router has no port)
+         TCP, UDP, SCTP  client-port= server-port= (of the two that talk; a router has no port)
          TCP             seq= ack= win= wscale= sack-permitted=yes sack=LEFT-RIGHT,...
                          options= hex; data-offset= in words
          UDP             length= the header's word (of UDP-Lite: the coverage)
+         SCTP            tag= init-tag= (that INIT and INIT ACK name)
+         GRE             call= payload= (the payload's protocol number)
          queries         id= code=
          errors          about= a packet's name; code=; quoted= octets of it; inner-version=
 """
@@ -31,7 +36,9 @@ import struct
 from typing import Final, TypeVar
 
 from tests import wire
+from tests.associations import init, transport
 from tests.cases.trace import Step, TraceError
+from tests.differential import sctp
 
 T = TypeVar("T")
 Parties = dict[str, bytes]
@@ -78,6 +85,22 @@ ERRORS: Final[dict[str, tuple[tuple[int, int] | None, tuple[int, int] | None]]] 
     "parameter-problem": ((12, 0), (4, 0)),
 }
 REDIRECT6: Final = 137
+GRE: Final = 47
+CHUNKS: Final = {
+    "data": sctp.DATA,
+    "init": sctp.INIT,
+    "init-ack": sctp.INIT_ACK,
+    "sack": sctp.SACK,
+    "heartbeat": sctp.HEARTBEAT,
+    "heartbeat-ack": sctp.HEARTBEAT_ACK,
+    "abort": sctp.ABORT,
+    "shutdown": sctp.SHUTDOWN,
+    "shutdown-ack": sctp.SHUTDOWN_ACK,
+    "error": sctp.ERROR,
+    "cookie-echo": sctp.COOKIE_ECHO,
+    "cookie-ack": sctp.COOKIE_ACK,
+    "shutdown-complete": sctp.SHUTDOWN_COMPLETE,
+}
 EXTENSIONS: Final = {"hop": 0, "routing": 43, "fragment": 44, "ah": 51, "none": 59, "dst": 60}
 
 
@@ -170,6 +193,10 @@ class Sender:
             )
         if what in ERRORS or what == "error":
             return protocol, self._error(step, keys, quoted)
+        if what == "sctp":
+            return sctp.SCTP, _sctp(step, keys)
+        if what == "gre":
+            return GRE, _gre(keys)
         if what == "proto":
             return keys.number("number"), keys.payload()
         raise TraceError(f"{step.place}: no such packet: {what}")
@@ -255,6 +282,36 @@ def _segment(step: Step, keys: _Keys) -> bytes:
         dport,
         None if offset < 0 else offset,
     )
+
+
+def _sctp(step: Step, keys: _Keys) -> bytes:
+    sport, dport = _ports(step, keys, 3868)
+    tag, init_tag = keys.number("tag", 0), keys.number("init-tag", 0)
+    words = [word for word in keys.text("chunks", "").split(",") if word]
+    chunks = b"".join(_chunk(step, word, init_tag) for word in words)
+    return transport(tag, chunks, sport, dport)
+
+
+def _chunk(step: Step, word: str, init_tag: int) -> bytes:
+    name = word.rstrip("+!")
+    kind = CHUNKS.get(name, -1)
+    if kind < 0:
+        if not name.isdecimal() or int(name) > 255:
+            raise TraceError(f"{step.place}: no chunk is called {name!r}")
+        kind = int(name)
+    if kind in (sctp.INIT, sctp.INIT_ACK):
+        return init(kind, init_tag)
+    flags = sctp.TAG_REFLECTED if "+" in word else 0
+    return sctp.chunk(kind, bytes(12), flags, 0 if "!" in word else None)
+
+
+def _gre(keys: _Keys) -> bytes:
+    call = keys.number("call", -1)
+    payload = keys.payload()
+    if call < 0:
+        return struct.pack(">HH", 0, keys.number("payload", 0x0800)) + payload
+    header = (0x2001, keys.number("payload", 0x880B), len(payload), call)
+    return struct.pack(">HHHH", *header) + payload
 
 
 def _extension(word: str, next_header: int) -> bytes:

@@ -7,6 +7,8 @@ from typing import Final
 from firewalld_py.conntrack.connection import ASSURED, DIRECTION_NAMES, STATE_NAMES, UNTRACKED
 from firewalld_py.conntrack.engine import Conntrack
 from firewalld_py.conntrack.flow import flow_key
+from firewalld_py.conntrack.sctp import SctpConnection
+from firewalld_py.conntrack.sctp_states import STATE_NAMES as SCTP_STATE_NAMES
 from firewalld_py.conntrack.tcp_states import STATE_NAMES as TCP_STATE_NAMES
 from firewalld_py.conntrack.tcp_window import TcpConnection
 from firewalld_py.conntrack.timeouts import TIMEOUT_DEFAULTS, Timeouts
@@ -65,7 +67,11 @@ class CaseRun:
         found = self._conntrack.table.find(key, self._now)
         if found is None:
             return "no entry"
-        state = TCP_STATE_NAMES[found.state] if isinstance(found, TcpConnection) else ""
+        state = ""
+        if isinstance(found, TcpConnection):
+            state = TCP_STATE_NAMES[found.state]
+        elif isinstance(found, SctpConnection):
+            state = SCTP_STATE_NAMES[found.state]
         left_s = round(found.deadline - self._now, 3)
         return Entry(state, left_s, assured=bool(found.status & ASSURED))
 

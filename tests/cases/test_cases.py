@@ -84,6 +84,8 @@ def test_a_case_that_is_judged_otherwise_fails_with_its_line(line: str) -> None:
         "== a\nclient S +1s +1s -> NEW",
         "== a\nclient S dropped notrack -> NEW",
         "== a\nclient Q -> NEW",
+        "== a\nclient sctp chunks=init,nothing -> NEW",
+        "== a\nclient sctp chunks=256 -> NEW",
         "== a\nnobody S -> NEW",
         "== a\nclient node-query -> NEW",  # not over IPv4
         "== a\nrouter prohibited about=what -> INVALID icmp_error_quote",

@@ -16,8 +16,9 @@ A packet line is
 `+TIME` is how long after the packet before it comes (s, m, h or d; none: at once). `dropped`
 packets are refused by a filter rule, `notrack` ones exempted by a raw rule. The state is that of
 nf_conntrack; an INVALID packet names its reason. A direction that is not said is the original one.
-ENTRY is what the table holds of the packet's flow afterwards: `[no entry]`, or the TCP state, the
-time it has left, and `assured` if it is. What each WHAT and KEY means stands in octets.py.
+ENTRY is what the table holds of the packet's flow afterwards: `[no entry]`, or the state (of TCP
+and SCTP), the time it has left, and `assured` if it is. What each WHAT and KEY means stands in
+octets.py.
 
 Whatever is not in the language is an error with the file and the line.
 """
@@ -30,6 +31,7 @@ from pathlib import Path
 from typing import Final
 
 from firewalld_py.conntrack.connection import STATE_NAMES
+from firewalld_py.conntrack.sctp_states import STATE_NAMES as SCTP_STATE_NAMES
 from firewalld_py.conntrack.tcp_states import STATE_NAMES as TCP_STATE_NAMES
 from firewalld_py.packet.reasons import REASON_NAMES
 
@@ -41,6 +43,7 @@ _PACKET: Final = re.compile(
     r"(?P<sent>[^>\[\]]+?)\s*->\s*(?P<said>[^\[\]]+?)(?:\s*\[(?P<entry>.*)\])?"
 )
 _STATES: Final = frozenset(STATE_NAMES.values())
+_ENTRY_STATES: Final = frozenset({*TCP_STATE_NAMES, *SCTP_STATE_NAMES})
 
 
 class TraceError(Exception):
@@ -49,7 +52,7 @@ class TraceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the state table holds of a flow. `state` is a TCP state or "" for other protocols."""
+    """What the state table holds of a flow. `state` is that of TCP or SCTP, "" for the others."""
 
     state: str
     left_s: float
@@ -213,9 +216,9 @@ def _entry(text: str, place: str) -> Entry | str:
     assured = words[-1:] == ["assured"]
     if assured:
         words.pop()
-    state = words.pop(0) if words and words[0] in TCP_STATE_NAMES else ""
+    state = words.pop(0) if words and words[0] in _ENTRY_STATES else ""
     if len(words) != 1:
-        raise TraceError(f"{place}: [[TCP STATE] TIME [assured]] or [no entry], not [{text}]")
+        raise TraceError(f"{place}: [[STATE] TIME [assured]] or [no entry], not [{text}]")
     return Entry(state, _seconds(words[0], place), assured)
 
 
