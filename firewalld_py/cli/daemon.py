@@ -40,7 +40,11 @@ def run_daemon(arguments: argparse.Namespace) -> int:
         require_net_admin,
     )
     from firewalld_py.service.journal import Log  # noqa: PLC0415
-    from firewalld_py.service.supervisor import StartError, Supervisor  # noqa: PLC0415
+    from firewalld_py.service.supervisor import (  # noqa: PLC0415
+        DaemonError,
+        StartError,
+        Supervisor,
+    )
 
     config = load_config(arguments.config)
     try:
@@ -55,6 +59,9 @@ def run_daemon(arguments: argparse.Namespace) -> int:
 
     try:
         asyncio.run(serve())
+    except DaemonError as error:
+        log.error(f"ended: {error}")
+        return FAILURE
     except PolicyErrors as errors:
         log.error(f"not started: {errors}")
         return BAD_CONFIGURATION
@@ -73,7 +80,7 @@ def run_reload(arguments: argparse.Namespace) -> int:
         return answer
     if not answer["ok"]:
         print(f"the old rules stay in force:\n{answer['error']}", file=sys.stderr)
-        return BAD_CONFIGURATION
+        return BAD_CONFIGURATION if answer.get("policy") else FAILURE
     print(f"generation {answer['generation']} in force, {answer['rules']} rules")
     return OK
 

@@ -13,7 +13,10 @@ from typing import Final
 from firewalld_py.conntrack.connection import CONFIRMED, DYING, Connection
 
 SLOT_S: Final = 1.0
+SHARDS: Final = 64  # a power of two
 EVICTION_LOOKS: Final = 64
+MOST_DEAD: Final = 1024  # beside as many as live; then they are cleaned out
+CLEANED_AT_ONCE: Final = 4  # with each removal: twice what is enough
 MAX_AHEAD_S: Final = 64  # a far deadline is looked at again after this many slots
 
 
@@ -31,13 +34,18 @@ class Table:
         self.maximum = maximum
         self._watcher = watcher
         self.size = 0
-        self._by_key: dict[bytes, Connection] = {}
+        # In shards: a dict is rebuilt whole when it grows or its gaps fill up, and for one that has
+        # a million keys that would take 100 ms.
+        self._shards: list[dict[bytes, Connection]] = [{} for _ in range(SHARDS)]
         self._wheel: dict[int, list[Connection]] = {}
+        self._dead = 0  # connections that were removed and still lie in the wheel
+        self._cleaning: list[Connection] = []  # a slot taken out of the wheel, to be sorted again
+        self._now = 0.0  # of the last call that told it
         self._swept: int = -1  # slots up to this one are done; -1 before the first connection
 
     def find(self, key: bytes, now: float) -> Connection | None:
         """The living connection that has this key in either direction."""
-        connection = self._by_key.get(key)
+        connection = self._shard(key).get(key)
         if connection is None:
             return None
         if connection.deadline <= now:
@@ -52,12 +60,14 @@ class Table:
         """Enter a connection under both its keys; False if there is no room or a key is taken."""
         if self.size >= self.maximum:
             return False
-        if connection.original_key in self._by_key or connection.reply_key in self._by_key:
+        original, reply = connection.original_key, connection.reply_key
+        if original in self._shard(original) or reply in self._shard(reply):
             return False
-        self._by_key[connection.original_key] = connection
-        self._by_key[connection.reply_key] = connection
+        self._shard(original)[original] = connection
+        self._shard(reply)[reply] = connection
         connection.status |= CONFIRMED
         self.size += 1
+        self._now = now
         self._schedule(connection, now)
         return True
 
@@ -72,7 +82,7 @@ class Table:
         for connection in staying:
             self._schedule(connection, now)
         if found is not None:
-            self.remove(found)
+            self._forget(found)
         return found is not None
 
     def _first_forgettable(self, now: float, staying: list[Connection]) -> Connection | None:
@@ -84,6 +94,7 @@ class Table:
                     return None
                 connection = bucket.pop()
                 if connection.status & DYING:
+                    self._dead -= 1
                     continue
                 if connection.may_be_forgotten(now):
                     return connection
@@ -92,23 +103,56 @@ class Table:
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection; one that is not in the table is left alone."""
-        connection.status |= DYING
-        if self._by_key.get(connection.original_key) is not connection:
+        if not self._forget(connection):
             return
-        del self._by_key[connection.original_key]
-        if connection.reply_key != connection.original_key:
-            del self._by_key[connection.reply_key]
+        self._dead += 1
+        if self._dead > self.size + MOST_DEAD:
+            self._clean()
+
+    def _forget(self, connection: Connection) -> bool:
+        """Take a connection out of the table, though not out of the wheel; whether it was there."""
+        connection.status |= DYING
+        original, reply = connection.original_key, connection.reply_key
+        if self._shard(original).get(original) is not connection:
+            return False
+        del self._shard(original)[original]
+        if reply != original:
+            del self._shard(reply)[reply]
         self.size -= 1
         if self._watcher is not None:
             self._watcher.destroyed(connection)
+        return True
+
+    def _clean(self) -> None:
+        """Let go of some dead connections before their slots come; else these could be millions."""
+        for _ in range(CLEANED_AT_ONCE):
+            if not self._cleaning:
+                if not self._wheel:
+                    return
+                self._cleaning = self._wheel.pop(next(iter(self._wheel)))
+            if self._cleaning:
+                self._sort(self._cleaning.pop())
+
+    def _sort(self, connection: Connection) -> None:
+        """Put a connection that was taken out of the wheel where it belongs now, if it lives."""
+        if connection.status & DYING:
+            self._dead -= 1
+        else:
+            self._schedule(connection, self._now)
 
     def expire(self, now: float, budget: int) -> int:
         """Sweep out what is past its deadline, looking at `budget` connections at most.
 
         Returns how many looks were used; less than `budget` means that the sweep is up to date.
         """
+        self._now = now
         current = int(now / SLOT_S)
         used = 0
+        while self._cleaning:
+            if used >= budget:
+                return used
+            used += 1
+            self._look_at(self._cleaning.pop(), now)
         while self._swept < current:
             if not self._wheel:
                 self._swept = current
@@ -129,18 +173,30 @@ class Table:
 
     def connections(self) -> list[Connection]:
         """All entries, each once, in no particular order (a copy)."""
-        return [entry for key, entry in self._by_key.items() if key == entry.original_key]
+        return [
+            entry
+            for shard in self._shards
+            for key, entry in shard.items()
+            if key == entry.original_key
+        ]
 
     def clear(self) -> None:
-        self._by_key.clear()
+        for shard in self._shards:
+            shard.clear()
         self._wheel.clear()
+        self._cleaning = []
+        self._dead = 0
         self.size = 0
+
+    def _shard(self, key: bytes) -> dict[bytes, Connection]:
+        # Python's hash of octets is seeded at random: nobody can aim at one shard.
+        return self._shards[hash(key) & (SHARDS - 1)]
 
     def _look_at(self, connection: Connection, now: float) -> None:
         if connection.status & DYING:
-            return
-        if connection.deadline <= now:
-            self.remove(connection)
+            self._dead -= 1
+        elif connection.deadline <= now:
+            self._forget(connection)
         else:
             self._schedule(connection, now)
 

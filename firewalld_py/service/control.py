@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import socket
 from collections.abc import Awaitable, Callable
@@ -13,6 +12,8 @@ from typing import Any, Final
 MAX_LINE: Final = 1 << 20
 SOCKET_MODE: Final = 0o660
 CONNECT_TIMEOUT_S: Final = 5.0
+REQUEST_TIMEOUT_S: Final = 5.0
+MAX_CLIENTS: Final = 32  # at once; more are sent away
 
 Answer = dict[str, Any]
 Handler = Callable[[Answer], Awaitable[Answer]]
@@ -33,6 +34,7 @@ class ControlServer:
         self._path = Path(path)
         self._handlers = handlers
         self._server: asyncio.Server | None = None
+        self._clients = 0
 
     async def start(self) -> None:
         """Listen. Raises AlreadyRunningError, or OSError if the socket cannot be made."""
@@ -50,15 +52,24 @@ class ControlServer:
             self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            try:
-                line = await reader.readline()
-            except ValueError:
-                line = b""  # longer than MAX_LINE
-            if line:
-                writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
-                await writer.drain()
-        writer.close()
+        self._clients += 1
+        try:
+            if self._clients <= MAX_CLIENTS:
+                await self._serve_one(reader, writer)
+        except (ConnectionError, TimeoutError):
+            pass  # it went away, or had nothing to say
+        finally:
+            self._clients -= 1
+            writer.close()
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            line = await asyncio.wait_for(reader.readline(), REQUEST_TIMEOUT_S)
+        except ValueError:
+            return  # longer than MAX_LINE
+        if line:
+            writer.write(json.dumps(await self._answer(line)).encode() + b"\n")
+            await writer.drain()
 
     async def _answer(self, line: bytes) -> Answer:
         try:
@@ -66,7 +77,10 @@ class ControlServer:
             handler = self._handlers[request["verb"]]
         except (ValueError, TypeError, KeyError, RecursionError):
             return {"ok": False, "error": "not a request that this daemon knows"}
-        return await handler(request)
+        try:
+            return await handler(request)
+        except Exception as error:
+            return {"ok": False, "error": f"internal error: {type(error).__name__}: {error}"}
 
 
 def ask(path: str, request: Answer, timeout_s: float) -> Answer:
@@ -78,15 +92,18 @@ def ask(path: str, request: Answer, timeout_s: float) -> Answer:
         client.settimeout(timeout_s)
         try:
             client.connect(path)
-        except (FileNotFoundError, ConnectionRefusedError) as error:
-            raise NotRunningError(f"no daemon answers on {path}") from error
-        client.sendall(json.dumps(request).encode() + b"\n")
-        with client.makefile("rb") as lines:
-            line = lines.readline()
-    if not line:
-        raise NotRunningError(f"the daemon on {path} went away while it was asked")
-    answer = json.loads(line)
-    assert isinstance(answer, dict)
+        except (PermissionError, TimeoutError):
+            raise
+        except OSError as error:
+            raise NotRunningError(f"no daemon answers on {path}: {error.strerror}") from error
+        try:
+            client.sendall(json.dumps(request).encode() + b"\n")
+            with client.makefile("rb") as lines:
+                answer = json.loads(lines.readline())
+        except (ConnectionError, ValueError) as error:
+            raise NotRunningError(f"the daemon on {path} went away while it was asked") from error
+    if not isinstance(answer, dict):
+        raise NotRunningError(f"what answers on {path} is no firewalld-py")
     return answer
 
 

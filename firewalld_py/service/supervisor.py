@@ -12,40 +12,33 @@ import contextlib
 import signal
 import time
 import traceback
+from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config
-from firewalld_py.policy.errors import PolicyErrors
-from firewalld_py.policy.load import load_rules
-from firewalld_py.rules.build import plan_rules
 from firewalld_py.service.control import Answer, ControlServer
-from firewalld_py.service.hook import (
-    Backend,
-    install_hook,
-    spec_from_config,
-)
+from firewalld_py.service.hook import Backend, install_hook, spec_from_config
 from firewalld_py.service.hook_queues import listener, read_queues
 from firewalld_py.service.journal import Log
+from firewalld_py.service.keeper import WorkerKeeper
 from firewalld_py.service.links import LinkWatch
 from firewalld_py.service.messages import FaultEvent, LogEvent, Message, RejectEvent, Stats
-from firewalld_py.service.readiness import notify, notify_reloading, wants_pings
+from firewalld_py.service.policy_in_force import PolicyInForce
+from firewalld_py.service.readiness import notify
 from firewalld_py.service.reject import Rejecter
 from firewalld_py.service.worker_process import WorkerFailedError, WorkerProcess
 
-START_TIMEOUT_S: Final = 20.0
-RELOAD_TIMEOUT_S: Final = 60.0
 STATUS_TIMEOUT_S: Final = 2.0
-SILENCE_S: Final = 5.0  # a worker that says nothing for so long is stuck: it reports every second
-CHECK_S: Final = 1.0
-SHORT_LIFE_S: Final = 2.0  # workers that end sooner, one after the other, are given pauses
-PAUSES_S: Final = (0.0, 0.0, 0.0, 0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 MAX_WAITING_REJECTS: Final = 256
 
 
 class StartError(Exception):
     """The daemon cannot start; the message says why and what to do."""
+
+
+class DaemonError(Exception):
+    """The daemon had to end; the log says why."""
 
 
 class Supervisor:
@@ -59,17 +52,16 @@ class Supervisor:
         self._rejects = ThreadPoolExecutor(1, "reject")
         self._waiting_rejects = 0
         self._lost_rejects = 0
-        self._generation = 0
-        self._plan: dict[str, Any] = {}
-        self._rules = 0
-        self._last_reload_error: str | None = None
-        self._reloading = asyncio.Lock()
+        self._policy = PolicyInForce(config, log)
+        self._keeper = WorkerKeeper(
+            config, log, self._take_event, lambda: (self._policy.generation, self._policy.plan)
+        )
         self._stopping = asyncio.Event()
-        self._worker: WorkerProcess | None = None
-        self._restarts = 0
         self._backend: Backend | None = None
         self._started_at = time.monotonic()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._keeping: asyncio.Task[Any] | None = None
+        self._fault: BaseException | None = None
         self._control = ControlServer(
             config.control.socket, {"status": self._answer_status, "reload": self._answer_reload}
         )
@@ -79,26 +71,25 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._reload_by_signal()))
+        loop.add_signal_handler(signal.SIGHUP, self._reload_by_signal)
         try:
             await self._start()
             await self._stopping.wait()
         finally:
             await self._stop()
+        if self._fault is not None:
+            raise DaemonError("a part of the daemon failed: see above") from self._fault
 
     async def _start(self) -> None:
-        plan = await asyncio.to_thread(self._read_policy)
-        self._take_plan(plan)
+        """Bind the queue, then install the hook; told to stop meanwhile, it leaves no hook."""
+        await self._policy.begin()
         await self._control.start()
         loop = asyncio.get_running_loop()
         loop.run_in_executor(self._rejects, self._rejecter.warm_up)
-        try:
-            self._worker = await asyncio.wait_for(self._start_worker(), START_TIMEOUT_S)
-        except WorkerFailedError as error:
-            raise StartError(self._why_unbound(str(error))) from error
-        except TimeoutError as error:
-            raise StartError("the worker did not bind its queue in time") from error
-        self._spawn(self._keep_running(self._worker))
+        await self._keeper.put_names(self._links.names)
+        if not await self._start_worker():
+            return
+        self._keeping = self._spawn(self._keeper.keep_running())
         backend, notes = await asyncio.to_thread(
             install_hook, self._config.hook.backend, spec_from_config(self._config)
         )
@@ -106,31 +97,55 @@ class Supervisor:
         for note in notes:
             self._log.notice(note)
         loop.add_reader(self._links.fileno(), self._links_changed)
-        self._spawn(self._check_health())
+        self._spawn(self._keeper.check_health())
         self._log.notice(
             f"started: queue {self._config.queue.number}, hook in {backend.name} "
-            f"(table {backend.table}), {self._rules} rules, fail: {self._config.fail}",
+            f"(table {backend.table}), {self._policy.rules} rules, fail: {self._config.fail}",
             event="started",
         )
-        notify("READY=1", f"STATUS={self._summary()}")
+        notify("READY=1", f"STATUS={self._policy.summary()}")
+
+    async def _start_worker(self) -> bool:
+        """Whether a worker has bound the queue: not if the daemon was told to stop before."""
+        starting = asyncio.create_task(self._keeper.start())
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                return False
+            await starting
+        except WorkerFailedError as error:
+            raise StartError(self._why_unbound(str(error))) from error
+        except TimeoutError as error:
+            raise StartError("the worker did not bind its queue in time") from error
+        finally:
+            for task in (starting, stopping):
+                task.cancel()
+            await asyncio.gather(starting, stopping, return_exceptions=True)
+        return not self._stopping.is_set()
 
     async def _stop(self) -> None:
         notify("STOPPING=1")
         self._stopping.set()
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self._links.fileno())
+        asyncio.get_running_loop().remove_reader(self._links.fileno())
         if self._backend is not None:
-            await self._leave_hook(self._backend)
+            await self._step("the hook", self._leave_hook(self._backend))
         for task in self._tasks:
             task.cancel()
-        if self._worker is not None:
-            await self._worker.stop()
-        await self._control.close()
+        await self._step("the worker", self._keeper.stop())
+        await self._step("the control socket", self._control.close())
         self._rejects.shutdown(wait=False, cancel_futures=True)
         self._rejecter.close()
         self._links.close()
         if self._backend is not None:
             self._log.notice("stopped", event="stopped")
+
+    async def _step(self, what: str, work: Awaitable[None]) -> None:
+        """One step of stopping; that it fails keeps none of the others from being taken."""
+        try:
+            await work
+        except Exception as error:
+            self._log.error(f"stopping: {what}: {error}")
 
     async def _leave_hook(self, backend: Backend) -> None:
         """Open on a clean stop if so configured; else nothing may pass unjudged."""
@@ -142,108 +157,10 @@ class Supervisor:
             "(`firewalld-py hook remove` opens the gateway)"
         )
 
-    # --- policy ---
+    def _reload_by_signal(self) -> None:
+        self._spawn(self._policy.reload(self._keeper))
 
-    def _read_policy(self) -> dict[str, Any]:
-        """Read, check and compile; in a thread, beside the packets' way. Raises PolicyErrors."""
-        return compile_policy(load_rules(self._config.rules), self._config)
-
-    def _take_plan(self, plan: dict[str, Any]) -> None:
-        self._plan = plan
-        self._rules = len(plan_rules(plan))
-        self._generation += 1
-
-    async def _reload_by_signal(self) -> None:
-        """As by the control socket; the log has the errors."""
-        await self._reload()
-
-    async def _reload(self) -> str | None:
-        """Put the rules file in force; None, or the errors for which the old rules stay."""
-        async with self._reloading:
-            notify_reloading()
-            before = (self._plan, self._rules)
-            try:
-                plan = await asyncio.to_thread(self._read_policy)
-                self._take_plan(plan)
-                assert self._worker is not None
-                await asyncio.wait_for(
-                    self._worker.put_rules(self._generation, plan), RELOAD_TIMEOUT_S
-                )
-                self._last_reload_error = None
-            except PolicyErrors as errors:
-                self._last_reload_error = str(errors)
-            except (WorkerFailedError, TimeoutError) as error:
-                # The generation's number is spent: a worker may have seen part of it.
-                self._plan, self._rules = before
-                self._last_reload_error = str(error) or "the worker did not answer in time"
-            self._say_reloaded()
-            notify("READY=1", f"STATUS={self._summary()}")
-            return self._last_reload_error
-
-    def _say_reloaded(self) -> None:
-        if self._last_reload_error is None:
-            self._log.notice(
-                f"rules reloaded: generation {self._generation}, {self._rules} rules",
-                event="reloaded",
-            )
-        else:
-            self._log.error(
-                f"reload failed, the old rules stay in force: {self._last_reload_error}",
-                event="reload_failed",
-            )
-
-    def _summary(self) -> str:
-        if self._last_reload_error is not None:
-            first = self._last_reload_error.splitlines()[0]
-            return f"generation {self._generation} in force; last reload failed: {first}"
-        return f"generation {self._generation} in force, {self._rules} rules"
-
-    # --- the worker ---
-
-    async def _start_worker(self) -> WorkerProcess:
-        """A worker that has the rules and has bound its queue."""
-        worker = WorkerProcess(self._config, self._take_event)
-        try:
-            await worker.start(self._links.names)
-            await worker.put_rules(self._generation, self._plan)
-            await worker.bound
-        except BaseException:
-            worker.kill()
-            raise
-        return worker
-
-    async def _keep_running(self, worker: WorkerProcess) -> None:
-        """Start a new worker whenever the one there is ends."""
-        short_lives = 0
-        while True:
-            assert worker.process is not None
-            code = await worker.process.wait()
-            if self._stopping.is_set():
-                return
-            worker.close()
-            short_lives = (
-                short_lives + 1 if time.monotonic() - worker.started_at < SHORT_LIFE_S else 0
-            )
-            self._log.error(
-                f"worker {worker.pid} {_how_it_ended(code)}; starting another", event="worker_lost"
-            )
-            await asyncio.sleep(PAUSES_S[min(short_lives, len(PAUSES_S) - 1)])
-            worker = await self._replace_worker()
-            self._log.notice(f"worker {worker.pid} judges", event="started")
-
-    async def _replace_worker(self) -> WorkerProcess:
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                async with self._reloading:
-                    worker = await asyncio.wait_for(self._start_worker(), START_TIMEOUT_S)
-                    self._worker = worker
-                    self._restarts += 1
-                    return worker
-            except (WorkerFailedError, TimeoutError) as error:
-                self._log.error(f"no new worker: {str(error) or 'it did not bind in time'}")
-            await asyncio.sleep(PAUSES_S[min(attempt, len(PAUSES_S) - 1)])
+    # --- what workers tell ---
 
     def _take_event(self, message: Message) -> None:
         if isinstance(message, LogEvent):
@@ -273,28 +190,9 @@ class Supervisor:
         if not future.cancelled() and future.exception() is not None:
             self._log.error(f"an answer could not be sent: {future.exception()}")
 
-    # --- health ---
-
-    async def _check_health(self) -> None:
-        """Kill a stuck worker, and tell the service manager only when all is well."""
-        while True:
-            await asyncio.sleep(CHECK_S)
-            worker = self._worker
-            assert worker is not None
-            silence_s = time.monotonic() - worker.heard_at
-            if silence_s > SILENCE_S:
-                self._log.error(f"worker {worker.pid} is stuck for {silence_s:.0f} s; killing it")
-                worker.kill()
-            elif wants_pings() and worker.bound.done():
-                notify("WATCHDOG=1")
-
     def _links_changed(self) -> None:
-        if self._links.refresh() and self._worker is not None:
-            self._spawn(self._put_names(self._worker))
-
-    async def _put_names(self, worker: WorkerProcess) -> None:
-        with contextlib.suppress(WorkerFailedError):  # the next one is told when it starts
-            await worker.put_names(self._links.names)
+        if self._links.refresh():
+            self._spawn(self._keeper.put_names(self._links.names))
 
     def _why_unbound(self, error: str) -> str:
         """Say who holds the queue, if somebody does."""
@@ -312,45 +210,56 @@ class Supervisor:
     # --- control ---
 
     async def _answer_reload(self, _request: Answer) -> Answer:
-        error = await self._reload()
-        answer: Answer = {"ok": error is None, "generation": self._generation, "rules": self._rules}
+        error = await self._policy.reload(self._keeper)
+        answer: Answer = {
+            "ok": error is None,
+            "generation": self._policy.generation,
+            "rules": self._policy.rules,
+        }
         if error is not None:
             answer["error"] = error
+            answer["policy"] = self._policy.is_faulty
         return answer
 
     async def _answer_status(self, _request: Answer) -> Answer:
-        worker = self._worker
-        assert worker is not None
-        stats = worker.stats
-        with contextlib.suppress(WorkerFailedError, TimeoutError):
-            stats = await asyncio.wait_for(worker.fresh_stats(), STATUS_TIMEOUT_S)
+        worker = self._keeper.worker
+        stats = None
+        if worker is not None:
+            stats = worker.stats
+            with contextlib.suppress(WorkerFailedError, TimeoutError):
+                stats = await asyncio.wait_for(worker.fresh_stats(), STATUS_TIMEOUT_S)
         return {
             "ok": True,
-            "generation": self._generation,
-            "rules": self._rules,
+            "generation": self._policy.generation,
+            "rules": self._policy.rules,
             "rules_file": self._config.rules,
-            "last_reload_error": self._last_reload_error,
+            "last_reload_error": self._policy.last_error,
             "fail": self._config.fail,
             "hook": None if self._backend is None else self._backend.name,
             "uptime_s": round(time.monotonic() - self._started_at, 3),
-            "restarts": self._restarts,
+            "restarts": self._keeper.restarts,
             "connections": stats.connections if stats else 0,
-            "workers": [_worker_status(worker, stats)],
+            "workers": [] if worker is None else [_worker_status(worker, stats)],
             "rejects": {**self._rejecter.counters(), "lost": self._lost_rejects},
             "log_lines_lost": self._log.lost,
         }
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         """A task of ours that fails is a defect: it must be seen, and must not stop the others."""
         self._tasks.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
             lines = "".join(traceback.format_exception(fault))
             self._log.error(f"internal error in the supervisor\n{lines}", event="internal_error")
+            if task is self._keeping:
+                # Nobody would replace the worker: the service manager shall start all of it anew.
+                self._fault = fault
+                self._stopping.set()
 
 
 def _worker_status(worker: WorkerProcess, stats: Stats | None) -> Answer:
@@ -365,9 +274,3 @@ def _worker_status(worker: WorkerProcess, stats: Stats | None) -> Answer:
             "counters": stats.counters,
         }
     return status
-
-
-def _how_it_ended(code: int) -> str:
-    if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
-    return f"ended with exit code {code}"

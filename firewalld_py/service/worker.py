@@ -26,7 +26,7 @@ from firewalld_py.packet.reasons import REASON_NAMES
 from firewalld_py.pipeline import Firewall
 from firewalld_py.rules.build import PlanError, RulesetBuilder
 from firewalld_py.rules.limits import TokenBucket
-from firewalld_py.rules.ruleset import ACCEPT, DROP
+from firewalld_py.rules.ruleset import ACCEPT, DROP, Ruleset
 from firewalld_py.service.channel import Channel, ChannelClosedError
 from firewalld_py.service.messages import (
     Bound,
@@ -52,6 +52,7 @@ from firewalld_py.service.report import log_events, reject_event
 PACKETS_PER_TURN: Final = 256  # then the loop looks around
 MESSAGES_PER_TURN: Final = 4  # a part of a rule set is built in about a millisecond
 EXPIRY_LOOKS_PER_TURN: Final = 512
+RULES_FREED_PER_TURN: Final = 500
 HEARTBEAT_S: Final = 1.0
 NETFILTERQUEUE_RANGE: Final = 3900  # see queue_socket.py: its own buffer has 4096 octets
 FAULTS_PER_S: Final = 1.0
@@ -66,6 +67,7 @@ class Worker:
         self._conntrack = Conntrack(_settings(configure))
         self._generation = 0
         self._builder: RulesetBuilder | None = None
+        self._retired: list[Ruleset] = []  # taken apart a little at a time, see _dispose()
         self._building = 0
         self._names: dict[int, str] = {}
         self._running = True
@@ -93,7 +95,9 @@ class Worker:
             self._drain()
             self._take_messages()
             looks = self._conntrack.expire(self._judge.now, EXPIRY_LOOKS_PER_TURN)
-            wait_ms = 0.0 if looks == EXPIRY_LOOKS_PER_TURN else HEARTBEAT_S * 1000
+            self._dispose()
+            is_busy = looks == EXPIRY_LOOKS_PER_TURN or self._retired
+            wait_ms = 0.0 if is_busy else HEARTBEAT_S * 1000
             self._report()
         self._drain()
         self._report()
@@ -186,12 +190,23 @@ class Worker:
                 ruleset = self._builder.finish()
                 ruleset.interfaces.set_names(self._names)
                 self._builder = None
+                self._retired.append(self._firewall.ruleset)
                 self._firewall.ruleset = ruleset
                 self._generation = message.generation
                 self._channel.send(RulesInForce(message.generation))
         except PlanError as error:
             self._builder = None
             self._channel.send(RulesRefused(message.generation, str(error)))
+
+    def _dispose(self) -> None:
+        """Free some rules that judge no longer; all at once would take 10 ms for 10 000 of them."""
+        if not self._retired:
+            return
+        for chain in self._retired[-1].chains():
+            if chain.rules:
+                del chain.rules[-RULES_FREED_PER_TURN:]
+                return
+        self._retired.pop()
 
     def _report(self) -> None:
         """Pass on what the packets of this turn have to tell, and the sign of life."""

@@ -40,6 +40,10 @@ class WorkerFailedError(Exception):
     """The worker said that it cannot work, or ended; the message is its own."""
 
 
+class WorkerEndedError(WorkerFailedError):
+    """The worker is no more; what was asked of it may be asked of the next one."""
+
+
 class WorkerProcess:
     """Start with `start`, wait for `bound`, then `put_rules` as often as the policy changes.
 
@@ -57,7 +61,7 @@ class WorkerProcess:
         self._channel: Channel | None = None
         self._in_force: dict[int, asyncio.Future[None]] = {}
         self._sending = asyncio.Lock()
-        self._last_words = "the worker has ended"
+        self.last_words = ""  # why it failed, if it could say so
         self._asked = 0
         self._stats_waiters: dict[int, asyncio.Future[Stats]] = {}
 
@@ -65,6 +69,18 @@ class WorkerProcess:
     def pid(self) -> int:
         assert self.process is not None
         return self.process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can still be spoken to."""
+        return self._channel is not None
+
+    async def wait(self) -> int:
+        """Wait until the process has ended; its exit code."""
+        assert self.process is not None
+        code = await self.process.wait()
+        self.close()
+        return code
 
     async def start(self, names: dict[int, str]) -> None:
         """Start the process and tell it what its queue is."""
@@ -142,11 +158,11 @@ class WorkerProcess:
 
     def _take_piece(self, piece: bytes) -> bool:
         if self._channel is None:
-            raise WorkerFailedError(self._last_words)
+            raise WorkerEndedError(self._why())
         try:
             return self._channel.send_piece(piece)
         except ChannelClosedError as error:
-            raise WorkerFailedError(self._last_words) from error
+            raise WorkerEndedError(self._why()) from error
 
     def _read(self) -> None:
         assert self._channel is not None
@@ -166,12 +182,12 @@ class WorkerProcess:
         elif isinstance(message, RulesInForce):
             _settle(self._in_force.get(message.generation), None)
         elif isinstance(message, RulesRefused):
-            _fail(self._in_force.get(message.generation), message.error)
+            _fail(self._in_force.get(message.generation), WorkerFailedError(message.error))
         elif isinstance(message, Bound):
             _settle(self.bound, None)
         elif isinstance(message, Failed):
-            self._last_words = message.error
-            _fail(self.bound, message.error)
+            self.last_words = message.error
+            _fail(self.bound, WorkerFailedError(message.error))
         else:
             self._on_event(message)
 
@@ -183,7 +199,10 @@ class WorkerProcess:
         self._channel = None
         waiters: list[asyncio.Future[Any]] = [self.bound, *self._in_force.values()]
         for waiter in [*waiters, *self._stats_waiters.values()]:
-            _fail(waiter, self._last_words)
+            _fail(waiter, WorkerEndedError(self._why()))
+
+    def _why(self) -> str:
+        return self.last_words or "the worker has ended"
 
 
 def _parts(plan: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
@@ -209,9 +228,9 @@ def _settle(waiter: asyncio.Future[Any] | None, value: object) -> None:
         waiter.set_result(value)
 
 
-def _fail(waiter: asyncio.Future[Any] | None, error: str) -> None:
+def _fail(waiter: asyncio.Future[Any] | None, error: WorkerFailedError) -> None:
     if waiter is not None and not waiter.done():
-        waiter.set_exception(WorkerFailedError(error))
+        waiter.set_exception(error)
         waiter.exception()  # nobody need wait for it: the watcher of the process reports the end
 
 

@@ -1,0 +1,117 @@
+"""The policy that judges, and how another one takes its place."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from firewalld_py.policy.compile import compile_policy
+from firewalld_py.policy.config import Config
+from firewalld_py.policy.errors import PolicyErrors
+from firewalld_py.policy.load import load_rules
+from firewalld_py.rules.build import plan_rules
+from firewalld_py.service.journal import Log
+from firewalld_py.service.keeper import WorkerKeeper
+from firewalld_py.service.readiness import notify, notify_reloading
+from firewalld_py.service.worker_process import WorkerEndedError, WorkerFailedError
+
+RELOAD_TIMEOUT_S: Final = 60.0
+ATTEMPTS: Final = 2  # a worker may end under a reload, for reasons of its own
+
+
+class PolicyInForce:
+    """What the workers judge by: `generation`, `plan`, and the number of `rules` in it.
+
+    `last_error` is why the last reload left the older rules in force, or None.
+    """
+
+    def __init__(self, config: Config, log: Log) -> None:
+        self.generation = 0
+        self.plan: dict[str, Any] = {}
+        self.rules = 0
+        self.last_error: str | None = None
+        self.is_faulty = False  # whether last_error is about the rules file itself
+        self._config = config
+        self._log = log
+        self._spent = 0  # the highest generation that was sent to a worker
+        self._turn = asyncio.Lock()
+        self._next: asyncio.Task[str | None] | None = None
+
+    async def begin(self) -> None:
+        """Read the policy to start with. Raises PolicyErrors."""
+        self._take(await asyncio.to_thread(self._read), self._number())
+
+    async def reload(self, keeper: WorkerKeeper) -> str | None:
+        """Put the rules file in force; None, or the errors for which the old rules stay.
+
+        Requests that come while one is being served share the one that follows it.
+        """
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_task(self._serve(keeper))
+        return await asyncio.shield(self._next)
+
+    def summary(self) -> str:
+        """One line for the service manager."""
+        if self.last_error is not None:
+            first = self.last_error.splitlines()[0]
+            return f"generation {self.generation} in force; last reload failed: {first}"
+        return f"generation {self.generation} in force, {self.rules} rules"
+
+    async def _serve(self, keeper: WorkerKeeper) -> str | None:
+        async with self._turn:
+            self._next = None  # whoever asks from here on wants the file as it is by then
+            notify_reloading()
+            try:
+                self.last_error = await self._replace(keeper)
+            finally:
+                self._say()
+                notify("READY=1", f"STATUS={self.summary()}")
+            return self.last_error
+
+    async def _replace(self, keeper: WorkerKeeper) -> str | None:
+        self.is_faulty = False
+        try:
+            plan = await asyncio.to_thread(self._read)
+        except PolicyErrors as errors:
+            self.is_faulty = True
+            return str(errors)
+        for _ in range(ATTEMPTS):
+            worker = await keeper.present()
+            number = self._number()
+            try:
+                async with asyncio.timeout(RELOAD_TIMEOUT_S):
+                    await worker.put_rules(number, plan)
+            except WorkerEndedError:
+                continue
+            except WorkerFailedError as error:
+                return str(error)
+            except TimeoutError:
+                return f"the worker did not take the rules within {RELOAD_TIMEOUT_S:.0f} s"
+            self._take(plan, number)
+            return None
+        return "the worker ended while it took the rules, and so did the next one"
+
+    def _read(self) -> dict[str, Any]:
+        """Read, check and compile; in a thread, beside the packets' way. Raises PolicyErrors."""
+        return compile_policy(load_rules(self._config.rules), self._config)
+
+    def _number(self) -> int:
+        self._spent += 1
+        return self._spent
+
+    def _take(self, plan: dict[str, Any], number: int) -> None:
+        self.plan = plan
+        self.rules = len(plan_rules(plan))
+        self.generation = number
+
+    def _say(self) -> None:
+        if self.last_error is None:
+            self._log.notice(
+                f"rules reloaded: generation {self.generation}, {self.rules} rules",
+                event="reloaded",
+            )
+        else:
+            self._log.error(
+                f"reload failed, the old rules stay in force: {self.last_error}",
+                event="reload_failed",
+            )
