@@ -14,7 +14,6 @@ from firewalld_py.conntrack.sctp_states import (
     CLOSED,
     COOKIE_ACK,
     COOKIE_ECHO,
-    COOKIE_WAIT,
     DATA,
     ERROR,
     ESTABLISHED,
@@ -62,12 +61,12 @@ def tracked(chunks: bytes, direction: int = ORIGINAL, tag: int | None = None) ->
     return tracker.update(connection, packet, direction, 1.0)
 
 
-def cut(packet: Packet, octets: int, *, shown: int = 0) -> Packet:
-    """The packet without its last octets; `shown` more are only not at hand (copy range)."""
+def cut(packet: Packet, octets: int, *, hidden: int = 0) -> Packet:
+    """The packet without its last octets; `hidden` more are only not at hand (copy range)."""
     data = packet.data
     payload = data[20 : len(data) - octets]
     whole = wire.ipv4(wire.CLIENT4, wire.SERVER4, SCTP, payload)
-    return parse(whole[: len(whole) - shown], PacketMeta(truncated=shown > 0))
+    return parse(whole[: len(whole) - hidden], PacketMeta(truncated=hidden > 0))
 
 
 # --- chunks that stand together (RFC 9260 section 6.10) ---
@@ -125,6 +124,16 @@ def test_a_chunk_that_is_longer_than_the_packet_is_the_last_one() -> None:
     assert tracked(chunk(DATA, bytes(8), length=65535) + init()) == OK
 
 
+@pytest.mark.parametrize("hidden", range(17, 29))
+def test_chunks_that_are_not_at_hand_do_not_count(hidden: int) -> None:
+    # The queue's copy range may end anywhere; the INIT behind it would be wrong.
+    tracker, connection = associated()
+    whole = sctp(ORIGINAL, SERVER_TAG, chunk(DATA, bytes(8)), init())
+    packet = cut(whole, 0, hidden=hidden)
+    assert packet.length > len(packet.data)
+    assert tracker.update(connection, packet, ORIGINAL, 1.0) == OK
+
+
 def test_an_init_that_is_cut_is_wrong() -> None:
     first = sctp(ORIGINAL, 0, init())
     tracker = SctpTracker(Settings())
@@ -132,7 +141,7 @@ def test_an_init_that_is_cut_is_wrong() -> None:
         assert tracker.refusal(cut(first, octets)) == SCTP_VERIFICATION_TAG, octets
     for octets in range(17, 21):  # not even the chunk's header is left
         assert tracker.refusal(cut(first, octets)) == SCTP_CHUNKS, octets
-    assert tracker.refusal(cut(first, 0, shown=1)) == SCTP_VERIFICATION_TAG
+    assert tracker.refusal(cut(first, 0, hidden=1)) == SCTP_VERIFICATION_TAG
 
 
 def test_an_init_of_a_running_association_that_is_cut_is_wrong() -> None:
@@ -223,8 +232,9 @@ def test_a_repeated_init_has_tag_0() -> None:
 
 def test_data_beside_an_abort_do_not_ask_for_a_tag_of_their_own() -> None:
     # One chunk with a rule of its own takes the whole packet out of the general one.
-    abort = chunk(DATA, bytes(12)) + chunk(ABORT, flags=TAG_REFLECTED)
-    assert tracked(abort, ORIGINAL, CLIENT_TAG) == OK
+    data, abort = chunk(DATA, bytes(12)), chunk(ABORT, flags=TAG_REFLECTED)
+    assert tracked(data + abort, ORIGINAL, CLIENT_TAG) == OK
+    assert tracked(abort + data, ORIGINAL, CLIENT_TAG) == OK
 
 
 def test_a_packet_that_is_refused_leaves_state_and_deadline() -> None:
@@ -258,14 +268,17 @@ def test_when_inits_collide_an_init_ack_names_the_tag_of_its_senders_init(direct
     assert (connection.tag(ORIGINAL), connection.tag(REPLY)) == (SERVER_TAG, CLIENT_TAG)
 
 
-def test_after_a_collision_the_next_init_counts_alone() -> None:
+@pytest.mark.parametrize("direction", [ORIGINAL, REPLY])
+def test_after_a_collision_the_next_init_counts_alone(direction: int) -> None:
+    asked, answered = ((CLIENT_TAG ^ 7, SERVER_TAG ^ 7), (SERVER_TAG ^ 7, CLIENT_TAG ^ 7))[
+        direction
+    ]
     tracker, connection = collided()
-    anew = sctp(ORIGINAL, 0, init(INIT, CLIENT_TAG ^ 7))
-    assert tracker.update(connection, anew, ORIGINAL, 0.0) == OK
-    answer = sctp(REPLY, CLIENT_TAG ^ 7, init(INIT_ACK, SERVER_TAG ^ 7))
-    assert tracker.update(connection, answer, REPLY, 0.0) == OK
-    assert connection.state == COOKIE_WAIT
-    assert connection.tag(ORIGINAL) == SERVER_TAG ^ 7
+    anew = sctp(direction, 0, init(INIT, asked))
+    assert tracker.update(connection, anew, direction, 0.0) == OK
+    answer = sctp(1 - direction, asked, init(INIT_ACK, answered))
+    assert tracker.update(connection, answer, 1 - direction, 0.0) == OK
+    assert (connection.tag(direction), connection.tag(1 - direction)) == (answered, asked)
 
 
 def test_the_cookies_acknowledgement_forgets_who_sent_an_init() -> None:
