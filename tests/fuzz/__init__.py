@@ -1,0 +1,1 @@
+"""Any sequence of any octets: a fuzzer guided by coverage, and its corpus replayed in the tests."""
