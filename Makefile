@@ -10,6 +10,9 @@ ARGS ?=
 SEED ?= 1
 PACKETS ?= 100000
 
+# Of `make fuzz`: how long it looks for what breaks the core.
+SECONDS ?= 60
+
 # Where `make install` puts things; DESTDIR stages them below another directory.
 PREFIX ?= /usr
 SYSCONFDIR ?= /etc
@@ -18,7 +21,7 @@ export DESTDIR PREFIX SYSCONFDIR
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help run test differential lint format docs bench install uninstall clean setup setup-check setup-core setup-lab setup-test
+.PHONY: help run test differential fuzz lint format docs bench install uninstall clean setup setup-check setup-core setup-lab setup-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -32,6 +35,9 @@ test: setup-test ## all tests: the core interpreted and compiled, the daemon liv
 
 differential: setup-core ## our tracking against the kernel's, packet by packet (SEED=7 PACKETS=200000; ARGS='--only tcp')
 	@$(VENV_PYTHON) -m tests.differential --seed $(SEED) --packets $(PACKETS) $(ARGS)
+
+fuzz: setup-check ## any octets at all, guided by coverage, to the core (SECONDS=600; ARGS=FILE plays one input again)
+	@$(VENV_PYTHON) -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 lint: setup-check ## ruff and mypy --strict
 	@.venv/bin/ruff check .
