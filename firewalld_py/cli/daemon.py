@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from typing import Any, Final
 
@@ -46,6 +47,8 @@ def run_daemon(arguments: argparse.Namespace) -> int:
         Supervisor,
     )
 
+    # Until the daemon can reload there is nothing to reload; the default would end it.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     config = load_config(arguments.config)
     try:
         require_net_admin()
@@ -100,9 +103,10 @@ def run_status(arguments: argparse.Namespace) -> int:
 def status_lines(status: dict[str, Any]) -> list[str]:
     """The status for reading."""
     rules = f"generation {status['generation']}, {status['rules']} rules"
+    hook = status["hook"] if status["hook_wanted"] else "removed by hand: packets pass unjudged"
     lines = [
         f"rules        {rules} from {status['rules_file']}",
-        f"hook         {status['hook']}, fail: {status['fail']}",
+        f"hook         {hook}, fail: {status['fail']}",
         f"up           {status['uptime_s']:.0f} s, worker restarts: {status['restarts']}",
         f"connections  {status['connections']}",
     ]
@@ -118,7 +122,8 @@ def _worker_lines(worker: dict[str, Any]) -> list[str]:
     packets, accepted, dropped = (worker.get(key, 0) for key in ("packets", "accepted", "dropped"))
     head = f"queue {worker['queue']:<6} worker {worker['pid']}: "
     lines = [f"{head}{packets} packets, {accepted} accepted, {dropped} dropped"]
-    for name, count in sorted(worker.get("counters", {}).items()):
+    lost = {name: worker.get(name, 0) for name in ("queue_full", "socket_full")}
+    for name, count in sorted((worker.get("counters", {}) | lost).items()):
         if count:
             lines.append(f"             {name}: {count}")
     return lines

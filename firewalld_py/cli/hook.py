@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from firewalld_py.policy.config import load_config
+from firewalld_py.cli.exits import BAD_CONFIGURATION, FAILURE, NOT_PERMITTED, OK
+from firewalld_py.policy.config import ControlConfig, load_config
 from firewalld_py.policy.errors import PolicyErrors
+from firewalld_py.service.control import NotRunningError, ask
 from firewalld_py.service.hook import (
     HookError,
     HookNotPermittedError,
@@ -25,11 +28,8 @@ if TYPE_CHECKING:
 
     from firewalld_py.service.hook import HookRule
 
-EXIT_OK: Final = 0
-EXIT_FAILURE: Final = 1
-EXIT_NOT_PERMITTED: Final = 4
-EXIT_BAD_CONFIGURATION: Final = 5
 
+ASK_TIMEOUT_S: Final = 3.0
 _BYPASSED: Final = "packets pass unjudged until the daemon runs (fail: open)"
 _DROPPED: Final = "every packet is dropped until the daemon runs (fail: closed)"
 
@@ -59,14 +59,14 @@ def run(args: argparse.Namespace) -> int:
         if args.hook_verb == "install":
             return _install(args.config, force=args.force)
         if args.hook_verb == "remove":
-            return _remove()
+            return _remove(args.config)
         return _show(as_json=args.json)
     except PolicyErrors as error:
-        return _fail(str(error), EXIT_BAD_CONFIGURATION)
+        return _fail(str(error), BAD_CONFIGURATION)
     except HookNotPermittedError as error:
-        return _fail(str(error), EXIT_NOT_PERMITTED)
+        return _fail(str(error), NOT_PERMITTED)
     except HookError as error:
-        return _fail(str(error), EXIT_FAILURE)
+        return _fail(str(error), FAILURE)
 
 
 def _install(config_path: str, *, force: bool) -> int:
@@ -77,22 +77,34 @@ def _install(config_path: str, *, force: bool) -> int:
         return _fail(
             f"nobody listens on queue {absent[0]}: {_DROPPED}, ssh sessions to this machine too.\n"
             "Start the daemon, which installs the hook by itself, or add --force.",
-            EXIT_FAILURE,
+            FAILURE,
         )
     backend, notes = install_hook(config.hook.backend, spec)
+    _tell_daemon(config_path, wanted=True)
     for note in notes:
         _say(f"note: {note}")
     if absent:
         _say(f"warning: nobody listens on queue {absent[0]}: {_fate(bypass=spec.bypass)}")
     chains = ", ".join(spec.hooks) or "no chain"
     print(f"hook installed by {backend.name} (table {backend.table}): {chains}")
-    return EXIT_OK
+    return OK
 
 
-def _remove() -> int:
+def _remove(config_path: str) -> int:
+    _tell_daemon(config_path, wanted=False)
     removed = remove_everywhere()
     print(f"hook removed from {', '.join(removed)}" if removed else "no hook was installed")
-    return EXIT_OK
+    return OK
+
+
+def _tell_daemon(config_path: str, *, wanted: bool) -> None:
+    """A daemon that runs looks after its hook: it shall know that this is meant."""
+    try:
+        path = load_config(config_path).control.socket
+    except PolicyErrors:
+        path = ControlConfig().socket
+    with contextlib.suppress(NotRunningError, OSError):
+        ask(path, {"verb": "hook", "wanted": wanted}, ASK_TIMEOUT_S)
 
 
 def _show(*, as_json: bool) -> int:
@@ -101,7 +113,7 @@ def _show(*, as_json: bool) -> int:
     queues = {queue.number: queue for queue in read_queues()}
     if as_json:
         print(json.dumps(_as_data(rules, wanted, queues), indent=2))
-        return EXIT_OK
+        return OK
     if not rules:
         print("no hook is installed")
     for rule in rules:
@@ -109,7 +121,7 @@ def _show(*, as_json: bool) -> int:
     for number in wanted:
         bypass = all(rule.bypass for rule in rules if number in _numbers(rule))
         print(_queue_line(number, queues.get(number), bypass=bypass))
-    return EXIT_OK
+    return OK
 
 
 def _as_data(

@@ -43,7 +43,9 @@ TIMEOUT_IPV4_S: Final = 30.0  # net.ipv4.ipfrag_time
 TIMEOUT_IPV6_S: Final = 60.0  # net.netfilter.nf_conntrack_frag6_timeout
 MAX_OCTETS: Final = 4 << 20  # held in all (net.ipv4.ipfrag_high_thresh); then fragments are refused
 MAX_OCTETS_PER_SOURCE: Final = 1 << 20  # held of one source address
-COST_OF_FRAGMENT: Final = 256  # what each takes beside its octets, and each datagram too
+# What each takes beside its octets, and each datagram too. The kernel queue has its places too: so
+# 2 000 of them at most go to fragments, 500 to those of one source.
+COST_OF_FRAGMENT: Final = 2048
 
 
 class Piece:

@@ -49,6 +49,7 @@ class WorkerKeeper:
     async def start(self) -> None:
         """Start the first worker. Raises WorkerFailedError, or TimeoutError."""
         self._take(await self._start_one())
+        await self.put_names(self.names)
 
     async def present(self) -> WorkerProcess:
         """The worker that judges, as soon as there is one."""
@@ -86,6 +87,7 @@ class WorkerKeeper:
             await asyncio.sleep(PAUSES_S[min(short_lives, len(PAUSES_S) - 1)])
             successor = await self._replacement()
             self._take(successor)
+            await self.put_names(self.names)  # they may have changed while it started
             self.restarts += 1
             self._log.notice(f"worker {successor.pid} judges", event="started")
 

@@ -62,6 +62,7 @@ class QueueSocket:
         self._held: deque[bytes] = deque()  # packets that came while an answer was awaited
         self._batch_head = self._message(NFQNL_MSG_VERDICT_BATCH, NLM_F_REQUEST, b"\0" * 12)[:20]
         self._batch_head += _ATTRIBUTE.pack(4 + _VERDICT.size, NFQA_VERDICT_HDR)
+        self.is_dry = False  # whether the last read found nothing
         self.budget = 0  # packets that may still be read before the loop must look around
         self.overruns = 0  # ENOBUFS: packets that the kernel dropped, the socket being full
         self.late_verdicts = 0  # ENOENT: the kernel had flushed the packet already
@@ -89,14 +90,14 @@ class QueueSocket:
 
     def send_batch(self, packet_id: int, verdict: int) -> None:
         """Give `verdict` to every waiting packet up to and including `packet_id`."""
-        self._send(self._batch_head + _VERDICT.pack(verdict, packet_id))
+        self._send_verdict(self._batch_head + _VERDICT.pack(verdict, packet_id))
 
     def send_one(self, packet_id: int, verdict: int, mark: int) -> None:
         """Give `verdict` to one packet; `mark` is -1 to leave its mark alone."""
         attributes = _attribute(NFQA_VERDICT_HDR, _VERDICT.pack(verdict, packet_id))
         if mark >= 0:
             attributes += _attribute(NFQA_MARK, struct.pack(">I", mark))
-        self._send(self._message(NFQNL_MSG_VERDICT, NLM_F_REQUEST, attributes))
+        self._send_verdict(self._message(NFQNL_MSG_VERDICT, NLM_F_REQUEST, attributes))
 
     def recv(self, _size: int) -> bytes:
         """The next packet message, for NetfilterQueue.run_socket().
@@ -104,12 +105,14 @@ class QueueSocket:
         Raises BlockingIOError when the socket is dry or the budget spent; the verdicts that wait
         are flushed before, so that nobody's packet waits for the next one's.
         """
+        self.is_dry = False
         if self.budget <= 0:
             raise BlockingIOError(errno.EAGAIN, "the batch is full")
         while True:
             try:
                 message = self._held.popleft() if self._held else self._socket.recv(self._size)
             except BlockingIOError:
+                self.is_dry = True
                 if self.when_dry is not None:
                     self.when_dry()
                 raise
@@ -160,6 +163,16 @@ class QueueSocket:
                     raise QueueError(code, f"queue {self._number}: {os.strerror(code)}")
                 return
             self._held.append(message)
+
+    def _send_verdict(self, message: bytes) -> None:
+        """The kernel may be out of memory: tried again, then counted, never raised."""
+        for _ in range(2):
+            try:
+                self._send(message)
+            except OSError:
+                continue
+            return
+        self.failed_verdicts += 1
 
     def _send(self, message: bytes) -> None:
         self._socket.sendto(message, (0, 0))

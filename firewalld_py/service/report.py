@@ -5,7 +5,7 @@ from __future__ import annotations
 from firewalld_py.conntrack.connection import DIRECTION_NAMES, STATE_NAMES
 from firewalld_py.packet.reasons import REASON_NAMES
 from firewalld_py.pipeline import Decision
-from firewalld_py.rules.ruleset import CONTINUE, VERDICT_NAMES
+from firewalld_py.rules.ruleset import ACCEPT, CONTINUE, VERDICT_NAMES
 from firewalld_py.service.messages import LogEvent, RejectEvent
 from firewalld_py.service.nfqueue import HEAD_OCTETS
 
@@ -27,7 +27,9 @@ def log_events(decision: Decision, wall_clock: float) -> list[LogEvent]:
         events.append(
             LogEvent(
                 time=wall_clock,
-                action=decided if rule.verdict == CONTINUE else VERDICT_NAMES[rule.verdict],
+                action=decided
+                if rule.verdict in (CONTINUE, ACCEPT)
+                else VERDICT_NAMES[rule.verdict],
                 table=chain.table,
                 chain=chain.name,
                 rule=rule.name,

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from firewalld_py.policy.config import Config
 from firewalld_py.service.control import Answer, ControlServer
-from firewalld_py.service.hook import Backend, install_hook, spec_from_config
+from firewalld_py.service.hook import Backend, HookError, install_hook, spec_from_config
 from firewalld_py.service.hook_queues import listener, read_queues
 from firewalld_py.service.journal import Log
 from firewalld_py.service.keeper import WorkerKeeper
@@ -30,6 +30,7 @@ from firewalld_py.service.reject import Rejecter
 from firewalld_py.service.worker_process import WorkerFailedError, WorkerProcess
 
 STATUS_TIMEOUT_S: Final = 2.0
+HOOK_CHECK_S: Final = 5.0
 MAX_WAITING_REJECTS: Final = 256
 
 
@@ -58,12 +59,18 @@ class Supervisor:
         )
         self._stopping = asyncio.Event()
         self._backend: Backend | None = None
+        self._wants_hook = True
         self._started_at = time.monotonic()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._keeping: asyncio.Task[Any] | None = None
         self._fault: BaseException | None = None
         self._control = ControlServer(
-            config.control.socket, {"status": self._answer_status, "reload": self._answer_reload}
+            config.control.socket,
+            {
+                "status": self._answer_status,
+                "reload": self._answer_reload,
+                "hook": self._answer_hook,
+            },
         )
 
     async def run(self) -> None:
@@ -85,7 +92,10 @@ class Supervisor:
         await self._policy.begin()
         await self._control.start()
         loop = asyncio.get_running_loop()
-        loop.run_in_executor(self._rejects, self._rejecter.warm_up)
+        self._waiting_rejects += 1
+        loop.run_in_executor(self._rejects, self._rejecter.warm_up).add_done_callback(
+            self._rejected
+        )
         await self._keeper.put_names(self._links.names)
         if not await self._start_worker():
             return
@@ -98,6 +108,7 @@ class Supervisor:
             self._log.notice(note)
         loop.add_reader(self._links.fileno(), self._links_changed)
         self._spawn(self._keeper.check_health())
+        self._spawn(self._watch_hook(backend))
         self._log.notice(
             f"started: queue {self._config.queue.number}, hook in {backend.name} "
             f"(table {backend.table}), {self._policy.rules} rules, fail: {self._config.fail}",
@@ -190,6 +201,31 @@ class Supervisor:
         if not future.cancelled() and future.exception() is not None:
             self._log.error(f"an answer could not be sent: {future.exception()}")
 
+    async def _watch_hook(self, backend: Backend) -> None:
+        """Put the hook back when somebody flushed it away with their own rules."""
+        while True:
+            await asyncio.sleep(HOOK_CHECK_S)
+            if not self._wants_hook:
+                continue
+            try:
+                if await asyncio.to_thread(backend.installed):
+                    continue
+                await asyncio.to_thread(
+                    install_hook, self._config.hook.backend, spec_from_config(self._config)
+                )
+            except HookError as error:
+                self._log.error(f"the hook cannot be looked after: {error}")
+                continue
+            self._log.error(
+                f"the hook was gone, for {HOOK_CHECK_S:.0f} s at most packets passed unjudged; "
+                "it is installed again (did something flush the rule set?)"
+            )
+
+    async def _answer_hook(self, request: Answer) -> Answer:
+        """`hook install` and `hook remove` tell whether it is to stay as it is."""
+        self._wants_hook = bool(request.get("wanted"))
+        return {"ok": True}
+
     def _links_changed(self) -> None:
         if self._links.refresh():
             self._spawn(self._keeper.put_names(self._links.names))
@@ -236,6 +272,7 @@ class Supervisor:
             "last_reload_error": self._policy.last_error,
             "fail": self._config.fail,
             "hook": None if self._backend is None else self._backend.name,
+            "hook_wanted": self._wants_hook,
             "uptime_s": round(time.monotonic() - self._started_at, 3),
             "restarts": self._keeper.restarts,
             "connections": stats.connections if stats else 0,
@@ -263,7 +300,14 @@ class Supervisor:
 
 
 def _worker_status(worker: WorkerProcess, stats: Stats | None) -> Answer:
-    status: Answer = {"pid": worker.pid, "queue": worker.config.queue.number}
+    number = worker.config.queue.number
+    status: Answer = {"pid": worker.pid, "queue": number}
+    with contextlib.suppress(OSError):  # the kernel shows this to root alone
+        for queue in read_queues():
+            if queue.number == number:
+                status["waiting"] = queue.waiting
+                status["queue_full"] = queue.dropped_full
+                status["socket_full"] = queue.dropped_unsent
     if stats is not None:
         status |= {
             "generation": stats.generation,

@@ -54,6 +54,7 @@ MESSAGES_PER_TURN: Final = 4  # a part of a rule set is built in about a millise
 EXPIRY_LOOKS_PER_TURN: Final = 512
 RULES_FREED_PER_TURN: Final = 500
 HEARTBEAT_S: Final = 1.0
+LAST_TURNS_S: Final = 1.0  # for what still waits when it is told to stop
 NETFILTERQUEUE_RANGE: Final = 3900  # see queue_socket.py: its own buffer has 4096 octets
 FAULTS_PER_S: Final = 1.0
 FAULTS_BURST: Final = 5
@@ -99,7 +100,7 @@ class Worker:
             is_busy = looks == EXPIRY_LOOKS_PER_TURN or self._retired
             wait_ms = 0.0 if is_busy else HEARTBEAT_S * 1000
             self._report()
-        self._drain()
+        self._drain_all()
         self._report()
         self._socket.close()
         self._queue.unbind()
@@ -151,6 +152,13 @@ class Worker:
         self._queue.run_socket(cast(socket.socket, self._socket))  # only recv() is used
         self._judge.flush()
         self._judge.drop_stale_fragments()
+
+    def _drain_all(self) -> None:
+        """Judge all that waits, as long as that takes no more than LAST_TURNS_S."""
+        end = time.monotonic() + LAST_TURNS_S
+        self._drain()
+        while not self._socket.is_dry and time.monotonic() < end:
+            self._drain()
 
     def _take_messages(self) -> None:
         try:

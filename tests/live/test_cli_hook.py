@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from firewalld_py.cli import hook
+from firewalld_py.cli import exits, hook
 from firewalld_py.service.hook import choose_backend
 from tests.lab.servers import udp_listener
 from tests.lab.traffic import udp_socket
@@ -55,23 +55,23 @@ def _command(world: World, config: Path, *words: str) -> int:
 def test_install_refuses_to_cut_the_machine_off_while_nobody_listens(
     world: World, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _command(world, config, "install") == hook.EXIT_FAILURE
+    assert _command(world, config, "install") == exits.FAILURE
     said = capsys.readouterr().err
     assert f"nobody listens on queue {QUEUE}: every packet is dropped" in said
     assert "--force" in said
-    assert _command(world, config, "show") == hook.EXIT_OK
+    assert _command(world, config, "show") == exits.OK
     assert capsys.readouterr().out == "no hook is installed\n"
 
 
 def test_install_with_force_goes_on_and_warns(
     world: World, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _command(world, config, "install", "--force") == hook.EXIT_OK
+    assert _command(world, config, "install", "--force") == exits.OK
     said = capsys.readouterr()
     assert f"warning: nobody listens on queue {QUEUE}: every packet is dropped" in said.err
     assert said.out.startswith("hook installed by ")
     assert said.out.endswith(": forward, input, output\n")
-    assert _command(world, config, "show") == hook.EXIT_OK
+    assert _command(world, config, "show") == exits.OK
     assert f"queue {QUEUE}: NOBODY LISTENS, every packet is dropped" in capsys.readouterr().out
 
 
@@ -80,12 +80,12 @@ def test_fail_open_needs_no_force_and_says_that_packets_pass(
 ) -> None:
     config.write_text("fail: open\nhook: {chains: [forward]}\n")
     with udp_listener(world.server, SERVER4, PORT) as at_server:
-        assert _command(world, config, "install") == hook.EXIT_OK
+        assert _command(world, config, "install") == exits.OK
         assert "packets pass unjudged until the daemon runs" in capsys.readouterr().err
         with udp_socket(world.client, SERVER4, PORT) as udp:
             udp.send(b"unjudged")
         assert at_server.recv(99) == b"unjudged"
-    assert _command(world, config, "show") == hook.EXIT_OK
+    assert _command(world, config, "show") == exits.OK
     assert "queue 0 (bypass)" in capsys.readouterr().out
 
 
@@ -96,15 +96,15 @@ def test_show_counts_packets_and_names_the_listener(
         judge(world.gateway, "accept", QUEUE) as listening,
         udp_listener(world.server, SERVER4, PORT) as at_server,
     ):
-        assert _command(world, config, "install") == hook.EXIT_OK
+        assert _command(world, config, "install") == exits.OK
         said = capsys.readouterr()
         assert "nobody" not in said.err
         with udp_socket(world.client, SERVER4, PORT) as udp:
             udp.send(b"12345678")
         assert at_server.recv(99) == b"12345678"
-        assert _command(world, config, "show") == hook.EXIT_OK
+        assert _command(world, config, "show") == exits.OK
         lines = capsys.readouterr().out.splitlines()
-        assert _command(world, config, "show", "--json") == hook.EXIT_OK
+        assert _command(world, config, "show", "--json") == exits.OK
         data = json.loads(capsys.readouterr().out)
     forward = [line for line in lines if " FORWARD " in line]
     assert forward[0].endswith(f" queue {QUEUE:<18} 1 packets, 36 octets")
@@ -119,13 +119,13 @@ def test_show_counts_packets_and_names_the_listener(
 def test_remove_says_what_it_removed_and_is_content_with_nothing(
     world: World, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _command(world, config, "install", "--force") == hook.EXIT_OK
+    assert _command(world, config, "install", "--force") == exits.OK
     capsys.readouterr()
-    assert _command(world, config, "remove") == hook.EXIT_OK
+    assert _command(world, config, "remove") == exits.OK
     assert capsys.readouterr().out.startswith("hook removed from ")
-    assert _command(world, config, "remove") == hook.EXIT_OK
+    assert _command(world, config, "remove") == exits.OK
     assert capsys.readouterr().out == "no hook was installed\n"
-    assert _command(world, config, "show", "--json") == hook.EXIT_OK
+    assert _command(world, config, "show", "--json") == exits.OK
     assert json.loads(capsys.readouterr().out) == {"installed": False, "rules": [], "queues": []}
 
 
@@ -133,9 +133,9 @@ def test_a_bad_configuration_changes_nothing_in_the_kernel(
     world: World, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config.write_text("hook: {backend: ipfw}\n")
-    assert _command(world, config, "install", "--force") == hook.EXIT_BAD_CONFIGURATION
+    assert _command(world, config, "install", "--force") == exits.BAD_CONFIGURATION
     assert f"{config}:1:" in capsys.readouterr().err
-    assert _command(world, config, "remove") == hook.EXIT_OK
+    assert _command(world, config, "remove") == exits.OK
     assert capsys.readouterr().out == "no hook was installed\n"
 
 
@@ -145,7 +145,7 @@ def test_a_back_end_that_the_kernel_refuses_is_a_failure_in_words(
     config.write_text("hook: {backend: iptables}\n")
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr("firewalld_py.service.hook_base._SYSTEM_PATH", "/nowhere")
-    assert _command(world, config, "install", "--force") == hook.EXIT_FAILURE
+    assert _command(world, config, "install", "--force") == exits.FAILURE
     assert "iptables is not installed" in capsys.readouterr().err
 
 
@@ -205,5 +205,5 @@ def test_without_the_right_to_change_the_packet_filter_every_verb_is_refused(
             check=False,
             timeout=30,
         )
-    assert done.returncode == hook.EXIT_NOT_PERMITTED
+    assert done.returncode == exits.NOT_PERMITTED
     assert "not permitted: the kernel hook needs CAP_NET_ADMIN; run this as root" in done.stderr
