@@ -87,8 +87,9 @@ class Table:
 
     def _first_forgettable(self, now: float, staying: list[Connection]) -> Connection | None:
         """Take connections out of their slots until one may go; the others are in `staying`."""
-        for slot in range(self._swept + 1, self._swept + MAX_AHEAD_S + 3):
-            bucket = self._wheel.get(slot)
+        first = self._swept + 1
+        for slot in range(first - 1, first + MAX_AHEAD_S + 2):
+            bucket = self._cleaning if slot < first else self._wheel.get(slot)
             while bucket:
                 if len(staying) == EVICTION_LOOKS:
                     return None

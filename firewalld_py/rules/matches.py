@@ -6,6 +6,7 @@ without ports, and neither is its inverse (as `-p tcp ! --dport 22` is no match 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Final
 
 from firewalld_py.conntrack.connection import CtInfo
@@ -102,26 +103,46 @@ class FamilyMatch(Match):
 
 
 class AddressMatch(Match):
-    """Source or destination within one of the ranges; octets compare as the numbers they are."""
+    """Source or destination within one of the ranges; octets compare as the numbers they are.
 
-    __slots__ = ("destination", "ranges_v4", "ranges_v6")
+    Of each family's ranges, which may not overlap, the lows are in order, and the highs with them.
+    """
+
+    __slots__ = ("destination", "highs_v4", "highs_v6", "lows_v4", "lows_v6")
 
     def __init__(
         self, inverted: bool, ranges: list[tuple[bytes, bytes]], destination: bool
     ) -> None:
         super().__init__(inverted)
         self.destination = destination
-        self.ranges_v4 = [pair for pair in ranges if len(pair[0]) == 4]
-        self.ranges_v6 = [pair for pair in ranges if len(pair[0]) == 16]
+        merged = _merged(ranges)
+        self.lows_v4 = [low for low, _high in merged if len(low) == 4]
+        self.highs_v4 = [high for low, high in merged if len(low) == 4]
+        self.lows_v6 = [low for low, _high in merged if len(low) == 16]
+        self.highs_v6 = [high for low, high in merged if len(low) == 16]
 
     def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
         address = packet.dst if self.destination else packet.src
         if len(address) == 0:
             return False
-        for low, high in self.ranges_v4 if len(address) == 4 else self.ranges_v6:
-            if low <= address <= high:
-                return not self.inverted
-        return self.inverted
+        if len(address) == 4:
+            at = bisect_right(self.lows_v4, address) - 1
+            within = at >= 0 and address <= self.highs_v4[at]
+        else:
+            at = bisect_right(self.lows_v6, address) - 1
+            within = at >= 0 and address <= self.highs_v6[at]
+        return within != self.inverted
+
+
+def _merged(ranges: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The same addresses as ranges in order of which none overlaps another of its family."""
+    merged: list[tuple[bytes, bytes]] = []
+    for low, high in sorted(ranges, key=lambda pair: (len(pair[0]), pair[0])):
+        if merged and len(merged[-1][0]) == len(low) and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return merged
 
 
 class ProtocolMatch(Match):

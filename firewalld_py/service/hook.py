@@ -22,6 +22,7 @@ from firewalld_py.service.hook_base import (
 )
 from firewalld_py.service.hook_iptables import LAYOUTS, IptablesBackend, iptables_variants
 from firewalld_py.service.hook_nft import NftBackend
+from firewalld_py.service.hook_queues import listener, read_queues
 
 __all__ = [
     "Backend",
@@ -31,6 +32,7 @@ __all__ = [
     "HookSpec",
     "choose_backend",
     "install_hook",
+    "other_daemon",
     "remove_everywhere",
     "require_net_admin",
     "show_everywhere",
@@ -116,6 +118,23 @@ def install_hook(wanted: str, spec: HookSpec) -> tuple[Backend, list[str]]:
             # The hook that is wanted stands; this alone is no reason to stop.
             notes.append(f"could not look for an older hook in {other.name}: {error}")
     return backend, notes
+
+
+def other_daemon(spec: HookSpec) -> str | None:
+    """Who listens where a hook of ours leads to now, if that is not the queue of `spec`.
+
+    None also if this cannot be told: the kernel shows its queues to root alone.
+    """
+    try:
+        bound = {queue.number: queue for queue in read_queues()}
+    except PermissionError:
+        return None
+    for rule in show_everywhere():
+        first, last = rule.queues or (0, -1)
+        for number in range(first, last + 1):
+            if number in bound and not spec.queue_number <= number <= spec.last_queue:
+                return listener(bound[number].port_id) or f"netlink port {bound[number].port_id}"
+    return None
 
 
 def remove_everywhere() -> list[str]:

@@ -31,6 +31,7 @@ class PolicyInForce:
         self.rules = 0
         self.last_error: str | None = None
         self.is_faulty = False  # whether last_error is about the rules file itself
+        self.started = asyncio.Event()  # set when the daemon is ready for the first time
         self._config = config
         self._log = log
         self._spent = 0  # the highest generation that was sent to a worker
@@ -60,12 +61,16 @@ class PolicyInForce:
     async def _serve(self, keeper: WorkerKeeper) -> str | None:
         async with self._turn:
             self._next = None  # whoever asks from here on wants the file as it is by then
+            await self.started.wait()  # readiness means queue and hook; a reload comes after it
             notify_reloading()
             try:
                 self.last_error = await self._replace(keeper)
+            except Exception as error:
+                self.last_error = f"internal error: {type(error).__name__}: {error}"
+                raise
             finally:
-                self._say()
                 notify("READY=1", f"STATUS={self.summary()}")
+            self._say()
             return self.last_error
 
     async def _replace(self, keeper: WorkerKeeper) -> str | None:

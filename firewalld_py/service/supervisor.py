@@ -18,7 +18,13 @@ from typing import Any, Final
 
 from firewalld_py.policy.config import Config
 from firewalld_py.service.control import Answer, ControlServer
-from firewalld_py.service.hook import Backend, HookError, install_hook, spec_from_config
+from firewalld_py.service.hook import (
+    Backend,
+    HookError,
+    install_hook,
+    other_daemon,
+    spec_from_config,
+)
 from firewalld_py.service.hook_queues import listener, read_queues
 from firewalld_py.service.journal import Log
 from firewalld_py.service.keeper import WorkerKeeper
@@ -90,7 +96,14 @@ class Supervisor:
     async def _start(self) -> None:
         """Bind the queue, then install the hook; told to stop meanwhile, it leaves no hook."""
         await self._policy.begin()
-        await self._control.start()
+        try:
+            await self._control.start()
+        except OSError as error:
+            path = self._config.control.socket
+            raise StartError(
+                f"the control socket {path} cannot be made: {error.strerror}; "
+                "see `control: {socket: …}` in the configuration"
+            ) from error
         loop = asyncio.get_running_loop()
         self._waiting_rejects += 1
         loop.run_in_executor(self._rejects, self._rejecter.warm_up).add_done_callback(
@@ -100,9 +113,13 @@ class Supervisor:
         if not await self._start_worker():
             return
         self._keeping = self._spawn(self._keeper.keep_running())
-        backend, notes = await asyncio.to_thread(
-            install_hook, self._config.hook.backend, spec_from_config(self._config)
-        )
+        spec = spec_from_config(self._config)
+        if (other := await asyncio.to_thread(other_daemon, spec)) is not None:
+            raise StartError(
+                f"the hook leads to another daemon's queue ({other}): stop that one first, "
+                "there is one hook in a network namespace"
+            )
+        backend, notes = await asyncio.to_thread(install_hook, self._config.hook.backend, spec)
         self._backend = backend
         for note in notes:
             self._log.notice(note)
@@ -115,6 +132,7 @@ class Supervisor:
             event="started",
         )
         notify("READY=1", f"STATUS={self._policy.summary()}")
+        self._policy.started.set()
 
     async def _start_worker(self) -> bool:
         """Whether a worker has bound the queue: not if the daemon was told to stop before."""

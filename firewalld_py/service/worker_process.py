@@ -152,9 +152,16 @@ class WorkerProcess:
 
     async def _send(self, message: Message) -> None:
         async with self._sending:  # the datagrams of one message stay together
-            for piece in split(message):
-                while not self._take_piece(piece):
-                    await asyncio.sleep(RETRY_S)
+            begun = False
+            try:
+                for piece in split(message):
+                    while not self._take_piece(piece):
+                        await asyncio.sleep(RETRY_S)
+                    begun = True
+            except asyncio.CancelledError:
+                if begun:
+                    self.kill()  # half a message would spoil the next one
+                raise
 
     def _take_piece(self, piece: bytes) -> bool:
         if self._channel is None:
@@ -162,6 +169,7 @@ class WorkerProcess:
         try:
             return self._channel.send_piece(piece)
         except ChannelClosedError as error:
+            self._hang_up()
             raise WorkerEndedError(self._why()) from error
 
     def _read(self) -> None:

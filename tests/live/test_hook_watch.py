@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.daemon import Daemon
-from tests.lab.netns import run_command
+from tests.lab.netns import LabError, run_command
 from tests.lab.world import World
 
 if TYPE_CHECKING:
@@ -44,3 +44,11 @@ def test_an_administrator_who_removes_it_is_obeyed_until_she_puts_it_back(world:
         assert daemon.command("hook", "install").returncode == 0
         assert GONE not in daemon.command("hook", "show").stdout
         assert daemon.status()["hook_wanted"]
+
+
+def test_a_second_daemon_does_not_take_the_hook_from_the_first(world: World) -> None:
+    with Daemon(world.gateway, RULES):
+        second = Daemon(world.gateway, RULES, {"queue": {"number": 7}})
+        with pytest.raises(LabError, match="another daemon's queue"):
+            second.start()
+        second.close()

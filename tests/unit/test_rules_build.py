@@ -64,7 +64,7 @@ def test_every_kind_of_match_is_built() -> None:
     assert (ports.ranges, ports.destination) == ([(22, 22), (80, 443)], True)
     source = made.matches[4]
     assert isinstance(source, AddressMatch)
-    assert (len(source.ranges_v4), len(source.ranges_v6), source.destination) == (1, 1, False)
+    assert (len(source.lows_v4), len(source.lows_v6), source.destination) == (1, 1, False)
 
 
 def test_everything_else_of_a_rule_is_built() -> None:
