@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bench import bulk, core, latency, memory, report, small_packets
+from bench import bulk, core, latency, memory, million, report, small_packets
 from bench.programs import Programs, compiled_programs
 from bench.report import Section
 from firewalld_py import compiled
@@ -118,8 +118,21 @@ class Bench:
         section.add(memory.measure(self.effort.connections), "octets per connection")
         return [section]
 
+    def million(self) -> list[Section]:
+        figures = million.measure()
+        section = Section("A million TCP connections; less is better")
+        section.add({"memory, all in": [figures.octets]}, "octets each, goal at most 600")
+        section.add(figures.nanoseconds, "ns of CPU time")
+        for what in ("find", "handle"):
+            few = f"{what}, {million.OF_FEW}"
+            for whom in (million.FEW_OF_MANY, million.ALL_OF_MANY):
+                label = f"{what}, {whom} / of 1 000"
+                many = f"{what}, {whom}"
+                section.compare(figures.nanoseconds, many, few, "at most 2.0", label)
+        return [section]
 
-MEASURES: Final = ("small", "bulk", "latency", "core", "memory")
+
+MEASURES: Final = ("small", "bulk", "latency", "core", "memory", "million")
 BUSY: Final = 0.5  # load average of a machine that has better things to do
 
 

@@ -27,16 +27,16 @@ def octets_each(kind: str, connections: int) -> float:
     firewall = Firewall(build(0), Conntrack(Settings(maximum=connections)))
     opening = packets.udp_opening if kind == "udp" else packets.tcp_opening
     gc.collect()
-    before = _resident()
+    before = resident()
     for number in range(connections):
         for data, meta in opening(number):
             assert firewall.handle(data, meta, 1.0).verdict == ACCEPT
     gc.collect()
     assert firewall.conntrack.table.size == connections
-    return (_resident() - before) / connections
+    return (resident() - before) / connections
 
 
-def _resident() -> int:
+def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from bench import core, packets
+from bench import core, million, packets
 from bench.policies import rules
 from bench.report import Section, number, table
 from bench.rounds import Spread, percentile, ratio, spread, take_turns
@@ -87,3 +87,14 @@ def test_the_measured_packets_meet_the_last_rules_only(kind: str) -> None:
 def test_the_measured_packets_are_whole() -> None:
     for data, meta in packets.udp_opening(0) + packets.tcp_opening(70_000):
         assert parse(data, meta).fault == OK
+
+
+def test_the_million_is_measured_of_tables_of_both_sizes() -> None:
+    found = million.figures(2 * million.FEW)
+    assert set(found.nanoseconds) == {
+        f"{what}, {whom}"
+        for what in ("handle", "find")
+        for whom in (million.OF_FEW, million.FEW_OF_MANY, million.ALL_OF_MANY)
+    }
+    assert {len(samples) for samples in found.nanoseconds.values()} == {million.PASSES}
+    assert min(min(samples) for samples in found.nanoseconds.values()) > 0
