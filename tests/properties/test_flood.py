@@ -23,7 +23,7 @@ MAXIMUM: Final = 100_000 if COMPILED else 2_000
 DYING_AT_ONCE: Final = 1_000_000 if COMPILED else 20_000
 LONGEST_TURN_MS: Final = 10.0  # of 256 packets and a slice of the sweep
 LONGEST_SLICE_MS: Final = 5.0
-OCTETS_PER_PLACE: Final = 2000  # of the table, with all that is around it and its spare room
+OCTETS_PER_PLACE: Final = 1000  # of the table, with all that is around it and its spare room
 GROWTH: Final = 8 << 20  # while the flood goes on against a full table
 TIMEOUT_S: Final = 120.0
 
