@@ -14,6 +14,8 @@ from scapy.layers.inet6 import (
     ICMPv6DestUnreach,
     ICMPv6EchoRequest,
     ICMPv6ND_NS,
+    ICMPv6ND_Redirect,
+    ICMPv6NDOptRedirectedHdr,
     ICMPv6PacketTooBig,
     IPv6,
     IPv6ExtHdrDestOpt,
@@ -28,6 +30,7 @@ from scapy.layers.sctp import (
     SCTPChunkCookieAck,
     SCTPChunkCookieEcho,
     SCTPChunkData,
+    SCTPChunkHeartbeatAck,
     SCTPChunkHeartbeatReq,
     SCTPChunkInit,
     SCTPChunkInitAck,
@@ -79,7 +82,12 @@ def tcp(there: Scapy, back: Scapy) -> dict[str, bytes]:
     last = there / TCP(**out, flags="A", seq=1010, ack=5002)
     reset = back / TCP(**into, flags="RA", seq=5001, ack=1001)
     syn_back = back / TCP(**into, flags="S", seq=7000, options=SYN_OPTIONS)
+    full = [packet.copy() for _ in range(5) for packet in (syn, syn_ack, ack)]
+    for number, packet in enumerate(full):
+        # Each connection from another port of the client.
+        packet[TCP].setfieldval("dport" if number % 3 == 1 else "sport", 4001 + number // 3)
     return {
+        "tcp-full-table": conversation(*full, syn, there / UDP(sport=4000, dport=7)),
         "tcp": conversation(syn, syn_ack, ack, data, sack, fin, fin_back, last, syn),
         "tcp-reset": conversation(syn, reset, syn, syn_ack, ack, reset),
         "tcp-both-open": conversation(syn, syn_back, syn_ack, ack),
@@ -114,11 +122,12 @@ def sctp(there: Scapy, back: Scapy) -> dict[str, bytes]:
         back / into / SCTPChunkShutdownAck(),
         there / out / SCTPChunkShutdownComplete(),
     )
-    beat = back / into / SCTPChunkHeartbeatReq()
+    beat, answer = back / into / SCTPChunkHeartbeatReq(), there / out / SCTPChunkHeartbeatAck()
+    stray = there / SCTP(sport=4000, dport=2905, tag=9) / SCTPChunkData(data=b"data")
     return {
         "sctp": conversation(*opening, data, *closing, init),
         "sctp-abort": conversation(*opening, there / out / SCTPChunkAbort(), switches=9),
-        "sctp-midway": conversation(beat, data, *closing),
+        "sctp-midway": conversation(beat, stray, answer, data, *closing),
     }
 
 
@@ -164,11 +173,13 @@ def of_ipv6() -> dict[str, bytes]:
     ]
     nested = there / IPv6ExtHdrHopByHop() / IPv6ExtHdrFragment(m=1, id=8) / IPv6ExtHdrDestOpt()
     ask = UDP(sport=4000, dport=53)
+    router = IPv6(src="fe80::1", dst="fd00:1::5", hlim=255)
+    redirect = router / ICMPv6ND_Redirect() / ICMPv6NDOptRedirectedHdr(pkt=there / ask)
     return {
         "fragments-ipv6": conversation(*pieces, pieces[2], nested / ask, pieces[1], pieces[0]),
         "icmpv6": conversation(
             there / ICMPv6EchoRequest(id=7), there / ICMPv6ND_NS(tgt="fd00:1::1"),
-            there / ask, back / ICMPv6PacketTooBig() / there / IPv6ExtHdrDestOpt() / ask,
+            there / ask, back / ICMPv6PacketTooBig() / there / IPv6ExtHdrDestOpt() / ask, redirect,
         ),
         "extensions": conversation(
             there / IPv6ExtHdrHopByHop() / IPv6ExtHdrRouting() / IPv6ExtHdrDestOpt() / ask,

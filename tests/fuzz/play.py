@@ -24,7 +24,7 @@ from tests.plans import firewall, log, plan, rule
 
 STEPS_S: Final = (0.0, 0.01, 1.0, 2.5, 11.0, 31.0, 61.0, 500.0)
 LOOKS: Final = 2  # of the sweep between two packets
-MAXIMUM: Final = 8  # connections: few, so that they have to give way
+MAXIMUM: Final = 4  # connections: few, so that they have to give way
 MOST_PACKETS: Final = 200
 MOST_OCTETS: Final = 4096  # of one packet
 BEGIN: Final = 1000.0
@@ -94,7 +94,12 @@ def a_plan() -> Plan:
             rule("drop", ("state", 8), ("icmp", [[1, 3, 0, 255], [58, 1, 0, 255]])),
             rule("drop", ("src", [["c0000200", "c00002ff"]]), ("!mark", [[3, 0xFF]])),
         ],
-        prerouting=[*helped, rule("notrack", ("dport", [[9, 9]]))],
+        prerouting=[
+            *helped,
+            rule("continue", ("dport", [[7, 9]]), log=log("raw ")),
+            rule("drop", ("dport", [[7, 7]])),
+            rule("notrack", ("dport", [[9, 9]])),
+        ],
     )
 
 
