@@ -271,11 +271,6 @@ def _fits_length(datagram: Datagram, piece: Piece, is_last: bool) -> bool:
     return piece.end > piece.start
 
 
-def _offset_at(packet: Packet) -> int:
-    """Where the octets of the fragment offset begin: in the IPv4 or in the fragment header."""
-    return 6 if packet.version == 4 else packet.transport + 2
-
-
 def _more_follow(packet: Packet) -> bool:
     if packet.version == 4:
         return packet.data[6] & 0x20 != 0
