@@ -16,6 +16,7 @@ from firewalld_py.packet.protocols import (
     EXTENSION_HEADERS,
     FRAGMENT_HEADER,
     FRAGMENT_OFFSET,
+    FRAGMENT_OFFSET_END,
     ICMP_HEADER,
     IPPROTO_AH,
     IPPROTO_FRAGMENT,
@@ -302,7 +303,7 @@ def _is_headless(packet: Packet) -> bool:
     kind = data[at]
     at += FRAGMENT_HEADER
     while kind in EXTENSION_HEADERS:
-        if at + (FRAGMENT_HEADER if kind == IPPROTO_FRAGMENT else 2) > packet.length:
+        if at + (FRAGMENT_OFFSET_END if kind == IPPROTO_FRAGMENT else 2) > packet.length:
             return False
         if kind == IPPROTO_FRAGMENT:
             if (data[at + 2] << 8 | data[at + 3]) & FRAGMENT_OFFSET:

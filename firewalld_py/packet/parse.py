@@ -15,6 +15,7 @@ from firewalld_py.packet.protocols import (
     EXTENSION_HEADERS,
     FRAGMENT_HEADER,
     FRAGMENT_OFFSET,
+    FRAGMENT_OFFSET_END,
     GRE_PPTP_HEADER,
     GRE_PROTOCOL_PPP,
     GRE_VERSION,
@@ -165,16 +166,18 @@ def _skip_extension_headers(packet: Packet, data: bytes, is_gathered: bool) -> i
             return IPV6_NO_NEXT_HEADER
         if protocol not in EXTENSION_HEADERS:
             return OK
-        # Of a header no more than its first two octets is asked for.
-        if at + (FRAGMENT_HEADER if protocol == IPPROTO_FRAGMENT else 2) > end:
+        # Of a header no more is asked for than what is read of it here.
+        asked = FRAGMENT_OFFSET_END if protocol == IPPROTO_FRAGMENT else 2
+        if at + asked > end:
             return IPV6_EXTENSION
         packet.protocol = data[at]
-        if protocol == IPPROTO_FRAGMENT and (
-            not is_gathered or (data[at + 2] << 8 | data[at + 3]) & FRAGMENT_OFFSET
-        ):
-            packet.fragment = True
-            return FRAGMENT
         if protocol == IPPROTO_FRAGMENT:
+            # One that is cut short makes no fragment (nf_ct_frag6_gather() lets it pass).
+            is_whole = at + FRAGMENT_HEADER <= end
+            offset = (data[at + 2] << 8 | data[at + 3]) & FRAGMENT_OFFSET
+            if offset or (is_whole and not is_gathered):
+                packet.fragment = is_whole
+                return FRAGMENT if is_whole else IPV6_EXTENSION
             size = FRAGMENT_HEADER
         else:
             size = (data[at + 1] + 2) << 2 if protocol == IPPROTO_AH else (data[at + 1] + 1) << 3

@@ -40,6 +40,7 @@ IPV4_MIN: Final = 20
 IPV6_HEADER: Final = 40
 FRAGMENT_HEADER: Final = 8
 FRAGMENT_OFFSET: Final = 0xFFF8  # the octets' offset, in the fragment header
+FRAGMENT_OFFSET_END: Final = 4  # behind the offset: who walks past the header needs no more of it
 TCP_MIN: Final = 20
 UDP_HEADER: Final = 8
 ICMP_HEADER: Final = 8

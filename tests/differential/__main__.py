@@ -16,7 +16,7 @@ from pathlib import Path
 from firewalld_py.service.capture import CaptureError
 from tests.differential.casefile import CaseError, case_text, read_capture, read_case
 from tests.differential.compare import compare, history
-from tests.differential.generate import TOPICS, sequences
+from tests.differential.generate import SHARES, TOPICS, sequences
 from tests.differential.kernel import KernelError, KernelJudge
 from tests.differential.minimize import minimize
 from tests.differential.report import Report
@@ -90,6 +90,9 @@ def main() -> int:
     unknown = topics - set(TOPICS)
     if unknown:
         print(f"no such topic: {', '.join(sorted(unknown))}; there are {', '.join(TOPICS)}")
+        return EXIT_USAGE
+    if not topics & SHARES.keys():
+        print(f"the topics name no protocol to talk in: add one of {', '.join(SHARES)}")
         return EXIT_USAGE
     try:
         with KernelJudge() as kernel:

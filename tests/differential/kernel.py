@@ -52,6 +52,8 @@ CONFIRMED: Final = b"confirmed"
 MTU: Final = 65000
 FRAGMENT_MEMORY: Final = 1 << 28
 COMMAND_TIMEOUT_S: Final = 30.0
+# Odd, so that it comes round late; large, so that small identifications stay apart.
+EPOCH_STEP: Final = 0x9E3779B1
 
 # What the rules say, in the order in which they ask (the frequent first): (match, answer).
 _RULES: Final[tuple[tuple[str, Answer], ...]] = (
@@ -126,7 +128,7 @@ class KernelJudge:
         on its way, from now on by another number: pieces of before never meet those of after.
         """
         flush(self._control)
-        self._epoch += 1
+        self._epoch = (self._epoch + EPOCH_STEP) & 0xFFFFFFFF
 
     def judge(self, data: bytes) -> tuple[Answer | None, bool]:
         """Send one packet: what tracking said, and whether its connection was confirmed.
