@@ -12,6 +12,7 @@ from typing import Final
 from firewalld_py.conntrack.connection import INVALID, ORIGINAL, RELATED, REPLY, CtInfo
 from firewalld_py.conntrack.flow import NO_KEY, NO_PORTS, PROTOCOL_OCTET, gre_keys, reply_key
 from firewalld_py.conntrack.table import Table
+from firewalld_py.packet.extensions import fragment_offset, header_size, octets_asked
 from firewalld_py.packet.packet import Packet
 from firewalld_py.packet.protocols import (
     EXTENSION_HEADERS,
@@ -22,7 +23,6 @@ from firewalld_py.packet.protocols import (
     ICMP_SOURCE_QUENCH,
     ICMP_TIME_EXCEEDED,
     ICMPV6_INFORMATIONAL,
-    IPPROTO_AH,
     IPPROTO_FRAGMENT,
     IPPROTO_GRE,
     IPPROTO_ICMP,
@@ -119,16 +119,11 @@ def _quoted_ipv6(data: bytes, at: int, end: int) -> bytes:
     protocol = data[at + 6]
     transport = at + IPV6_HEADER
     while protocol in EXTENSION_HEADERS:
-        if transport + 2 > end:
+        if transport + octets_asked(protocol) > end:
             return NO_KEY
-        if protocol == IPPROTO_FRAGMENT:
-            if transport + 4 > end or (data[transport + 2] << 8 | data[transport + 3]) & 0xFFF8:
-                return NO_KEY
-            size = 8
-        elif protocol == IPPROTO_AH:
-            size = (data[transport + 1] + 2) << 2
-        else:
-            size = (data[transport + 1] + 1) << 3
+        if protocol == IPPROTO_FRAGMENT and fragment_offset(data, transport):
+            return NO_KEY
+        size = header_size(protocol, data, transport)
         protocol = data[transport]
         transport += size
     if protocol == IPPROTO_NONE:

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from firewalld_py.packet.extensions import fragment_offset, header_size, octets_asked
 from firewalld_py.packet.packet import Packet
 from firewalld_py.packet.protocols import (
     EXTENSION_HEADERS,
     FRAGMENT_HEADER,
-    FRAGMENT_OFFSET,
-    FRAGMENT_OFFSET_END,
     ICMP_HEADER,
-    IPPROTO_AH,
     IPPROTO_FRAGMENT,
     IPPROTO_ICMPV6,
     IPPROTO_NONE,
@@ -285,7 +283,7 @@ def _piece_of(packet: Packet, token: int) -> Piece:
         body = data[packet.transport : packet.length]
     else:
         at = packet.transport
-        start = (data[at + 2] << 8 | data[at + 3]) & FRAGMENT_OFFSET
+        start = fragment_offset(data, at)
         body = data[at + FRAGMENT_HEADER : packet.length]
     return Piece(start, start + len(body), body, token)
 
@@ -298,19 +296,16 @@ def _is_headless(packet: Packet) -> bool:
     """
     data = packet.data
     at = packet.transport
-    if (data[at + 2] << 8 | data[at + 3]) & FRAGMENT_OFFSET:
+    if fragment_offset(data, at):
         return False
     kind = data[at]
     at += FRAGMENT_HEADER
     while kind in EXTENSION_HEADERS:
-        if at + (FRAGMENT_OFFSET_END if kind == IPPROTO_FRAGMENT else 2) > packet.length:
+        if at + octets_asked(kind) > packet.length:
             return False
-        if kind == IPPROTO_FRAGMENT:
-            if (data[at + 2] << 8 | data[at + 3]) & FRAGMENT_OFFSET:
-                return False
-            size = FRAGMENT_HEADER
-        else:
-            size = (data[at + 1] + 2) << 2 if kind == IPPROTO_AH else (data[at + 1] + 1) << 3
+        if kind == IPPROTO_FRAGMENT and fragment_offset(data, at):
+            return False
+        size = header_size(kind, data, at)
         kind = data[at]
         at += size
     if kind == IPPROTO_NONE:
@@ -348,7 +343,7 @@ def _whole_header(packet: Packet) -> bytes:
     led_from = 6
     at = IPV6_HEADER
     while at < packet.transport:
-        size = (data[at + 1] + 2) << 2 if data[led_from] == IPPROTO_AH else (data[at + 1] + 1) << 3
+        size = header_size(data[led_from], data, at)
         led_from = at
         at += size
     header = bytearray(data[: packet.transport])

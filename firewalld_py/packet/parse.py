@@ -10,18 +10,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from firewalld_py.packet.extensions import fragment_offset, header_size, octets_asked
 from firewalld_py.packet.packet import Packet, PacketMeta
 from firewalld_py.packet.protocols import (
     EXTENSION_HEADERS,
     FRAGMENT_HEADER,
-    FRAGMENT_OFFSET,
-    FRAGMENT_OFFSET_END,
     GRE_PPTP_HEADER,
     GRE_PROTOCOL_PPP,
     GRE_VERSION,
     GRE_VERSION_PPTP,
     ICMP_HEADER,
-    IPPROTO_AH,
     IPPROTO_DCCP,
     IPPROTO_FRAGMENT,
     IPPROTO_GRE,
@@ -166,22 +164,16 @@ def _skip_extension_headers(packet: Packet, data: bytes, is_gathered: bool) -> i
             return IPV6_NO_NEXT_HEADER
         if protocol not in EXTENSION_HEADERS:
             return OK
-        # Of a header no more is asked for than what is read of it here.
-        asked = FRAGMENT_OFFSET_END if protocol == IPPROTO_FRAGMENT else 2
-        if at + asked > end:
+        if at + octets_asked(protocol) > end:
             return IPV6_EXTENSION
         packet.protocol = data[at]
         if protocol == IPPROTO_FRAGMENT:
             # One that is cut short makes no fragment (nf_ct_frag6_gather() lets it pass).
             is_whole = at + FRAGMENT_HEADER <= end
-            offset = (data[at + 2] << 8 | data[at + 3]) & FRAGMENT_OFFSET
-            if offset or (is_whole and not is_gathered):
+            if fragment_offset(data, at) or (is_whole and not is_gathered):
                 packet.fragment = is_whole
                 return FRAGMENT if is_whole else IPV6_EXTENSION
-            size = FRAGMENT_HEADER
-        else:
-            size = (data[at + 1] + 2) << 2 if protocol == IPPROTO_AH else (data[at + 1] + 1) << 3
-        packet.transport = at + size
+        packet.transport = at + header_size(protocol, data, at)
 
 
 def _parse_transport(packet: Packet, data: bytes) -> int:

@@ -15,17 +15,15 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from firewalld_py.packet.extensions import fragment_offset, header_size
 from firewalld_py.packet.protocols import (
+    EXTENSION_HEADERS,
     HOOK_INPUT,
     ICMPV6_INFORMATIONAL,
-    IPPROTO_AH,
-    IPPROTO_DSTOPTS,
     IPPROTO_FRAGMENT,
-    IPPROTO_HOPOPTS,
     IPPROTO_ICMP,
     IPPROTO_ICMPV6,
     IPPROTO_NONE,
-    IPPROTO_ROUTING,
     IPPROTO_TCP,
     IPV4_MIN,
     IPV6_HEADER,
@@ -160,23 +158,12 @@ def read_refused(data: bytes) -> Refused | None:
 def _skip_extension_headers(data: bytes) -> tuple[int, int, bool] | None:
     """Protocol, offset of its header, and: a later fragment? As ipv6_skip_exthdr() does it."""
     protocol, at = data[6], IPV6_HEADER
-    while protocol in (
-        IPPROTO_HOPOPTS,
-        IPPROTO_ROUTING,
-        IPPROTO_FRAGMENT,
-        IPPROTO_AH,
-        IPPROTO_DSTOPTS,
-    ):
+    while protocol in EXTENSION_HEADERS:
         if at + 8 > len(data):
             return None
-        if protocol == IPPROTO_FRAGMENT:
-            if (data[at + 2] << 8 | data[at + 3]) & 0xFFF8:
-                return protocol, at, True
-            size = 8
-        elif protocol == IPPROTO_AH:
-            size = (data[at + 1] + 2) << 2
-        else:
-            size = (data[at + 1] + 1) << 3
+        if protocol == IPPROTO_FRAGMENT and fragment_offset(data, at):
+            return protocol, at, True
+        size = header_size(protocol, data, at)
         protocol = data[at]
         at += size
     if protocol == IPPROTO_NONE:

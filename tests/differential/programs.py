@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import struct
 import subprocess
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -56,16 +55,9 @@ def _listening(namespace: Namespace, address: str) -> Iterator[str]:
         yield ""
 
 
-def _dns_reply(question: bytes) -> bytes:
-    """An answer, or "format error" to a header that asks nothing: a scanner sends those."""
-    if question[4:6] == b"\0\1":
-        return dns_answer(question)
-    return question[:2] + struct.pack("!HHHHH", 0x8181, 0, 0, 0, 0)
-
-
 @contextmanager
 def _dns(namespace: Namespace, address: str) -> Iterator[str]:
-    with udp_server(namespace, address, 53, _dns_reply):
+    with udp_server(namespace, address, 53, dns_answer):
         yield ""
 
 

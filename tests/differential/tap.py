@@ -13,11 +13,9 @@ from tests.lab.capture import (
     ETH_P_IP,
     ETH_P_IPV6,
     FENCE_PORT,
-    PACKET_STATISTICS,
     SO_RCVBUFFORCE,
-    SOL_PACKET,
+    check_nothing_was_lost,
 )
-from tests.lab.netns import LabError
 from tests.lab.traffic import ANSWER_TIMEOUT_S, udp_socket
 
 if TYPE_CHECKING:
@@ -64,9 +62,7 @@ class Tap:
                 break
             if protocol in (ETH_P_IP, ETH_P_IPV6):
                 packets.append(data)
-        _, lost = struct.unpack("=II", self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
-        if lost:
-            raise LabError(f"the tap lost {lost} packets; what it shows is not what was sent")
+        check_nothing_was_lost(self._socket)
         return packets
 
     def __enter__(self) -> Self:

@@ -29,6 +29,13 @@ BUFFER_OCTETS: Final = 64 << 20
 FENCE_PORT: Final = 9999
 
 
+def check_nothing_was_lost(packets: socket.socket) -> None:
+    """Raise LabError if a packet socket had no room for all that came."""
+    _, lost = struct.unpack("=II", packets.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
+    if lost:
+        raise LabError(f"the capture itself lost {lost} packets; what it shows proves nothing")
+
+
 class Capture:
     """The packets of one IP version that an interface receives, kept by the kernel until read.
 
@@ -60,18 +67,12 @@ class Capture:
                 break
             seen.append(packet)
             if wanted(packet):
-                self._nothing_was_lost()
+                check_nothing_was_lost(self._socket)
                 return seen
         summary = "; ".join(packet.summary() for packet in seen[-10:])
         raise LabError(
             f"the packet did not arrive in {timeout} s; {len(seen)} others did: {summary}"
         )
-
-    def _nothing_was_lost(self) -> None:
-        answer = self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
-        _, lost = struct.unpack("=II", answer)
-        if lost:
-            raise LabError(f"the capture itself lost {lost} packets; what it shows proves nothing")
 
     def __enter__(self) -> Self:
         """Return the capture."""

@@ -200,7 +200,12 @@ def udp_server(
 
 
 def dns_answer(question: bytes) -> bytes:
-    """Answer a DNS question with the address 203.0.113.9, whatever was asked."""
+    """Answer a DNS question with the address 203.0.113.9, whatever was asked.
+
+    To a header that asks nothing (a scanner sends those) the answer is "format error".
+    """
+    if question[4:6] != b"\0\1":
+        return question[:2] + struct.pack("!HHHHH", 0x8181, 0, 0, 0, 0)
     header = question[:2] + struct.pack("!HHHHH", 0x8180, 1, 1, 0, 0)
     end_of_name = question.index(0, 12) + 1
     asked = question[12 : end_of_name + 4]
