@@ -228,7 +228,7 @@ class Flow:
             now = max(now, age)
             packet = self._packet(direction)
             info = conntrack.inspect(packet, now)
-            if conntrack.confirm(info, packet, "", now) != OK or info.connection is None:
+            if conntrack.confirm(info, packet, now) != OK or info.connection is None:
                 raise AssertionError(
                     f"protocol {self.protocol}: a packet of the walk was not taken"
                 )

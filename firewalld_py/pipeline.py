@@ -115,13 +115,18 @@ class Firewall:
         if raw.verdict == DROP:
             return _decide(DROP, packet, BEFORE_TRACKING, raw_chain, raw, raw, raw_chain, now)
 
-        info = CtInfo(UNTRACKED) if raw.verdict == NOTRACK else self.conntrack.inspect(packet, now)
+        if raw.verdict == NOTRACK:
+            info = CtInfo(UNTRACKED)
+        else:
+            info = self.conntrack.inspect(packet, now, raw.template)
 
         outcome = filter_chain.evaluate(packet, info, raw.mark, now)
         verdict = ACCEPT if outcome.verdict == ACCEPT else DROP
+        if outcome.changes and info.connection is not None:
+            self.conntrack.changed(info.connection, outcome.changes, now)
 
         decision = _decide(verdict, packet, info, filter_chain, outcome, raw, raw_chain, now)
-        if verdict == ACCEPT and self.conntrack.confirm(info, packet, raw.helper, now) != OK:
+        if verdict == ACCEPT and self.conntrack.confirm(info, packet, now) != OK:
             decision.verdict = DROP
             decision.reason = TABLE_FULL
         return decision

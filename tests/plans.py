@@ -13,7 +13,7 @@ from firewalld_py.rules.build import Plan, build_ruleset
 def rule(verdict: str, *matches: tuple[str, Any], name: str = "", **more: Any) -> Plan:
     """One rule; a match is (kind, value), inverted if the kind begins with "!".
 
-    `more` are the plan's log, mark, helper and reject.
+    `more` are the plan's log, mark, connmark, labels, template and reject.
     """
     return {
         "name": name or verdict,
@@ -22,7 +22,9 @@ def rule(verdict: str, *matches: tuple[str, Any], name: str = "", **more: Any) -
         "match": [[kind.removeprefix("!"), kind.startswith("!"), value] for kind, value in matches],
         "log": None,
         "mark": None,
-        "helper": None,
+        "connmark": None,
+        "labels": [],
+        "template": None,
         "verdict": verdict,
         "reject": {"with": "port-unreachable", "rate": 50.0, "burst": 100}
         if verdict == "reject"
@@ -34,6 +36,11 @@ def rule(verdict: str, *matches: tuple[str, Any], name: str = "", **more: Any) -
 def log(prefix: str = "", rate: float = 10.0, burst: int = 20, level: int = 4) -> Plan:
     """A rule's `log`."""
     return {"prefix": prefix, "level": level, "rate": rate, "burst": burst}
+
+
+def template(zone: int = 0, helper: str = "", timeouts: dict[str, int] | None = None) -> Plan:
+    """A raw rule's `template`."""
+    return {"zone": zone, "helper": helper, "timeouts": timeouts}
 
 
 def plan(

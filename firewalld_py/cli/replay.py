@@ -18,14 +18,13 @@ from firewalld_py.cli.replay_routes import RouteError, Routes
 from firewalld_py.cli.replay_text import Line, Summary
 from firewalld_py.conntrack.connection import DIRECTION_NAMES, STATE_NAMES
 from firewalld_py.conntrack.engine import Conntrack
-from firewalld_py.conntrack.timeouts import Timeouts
-from firewalld_py.conntrack.tracker import Settings
+from firewalld_py.conntrack.tracker import make_settings
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.protocols import HOOK_FORWARD, HOOK_INPUT, HOOK_OUTPUT
 from firewalld_py.packet.reasons import NOT_IP, REASON_NAMES
 from firewalld_py.pipeline import Decision, Firewall
 from firewalld_py.policy.compile import compile_policy
-from firewalld_py.policy.config import DEFAULT_CONFIG, Config, ConntrackConfig, load_config
+from firewalld_py.policy.config import DEFAULT_CONFIG, Config, load_config
 from firewalld_py.policy.load import load_rules
 from firewalld_py.rules.build import build_ruleset
 
@@ -116,7 +115,8 @@ class Replay:
         plan = compile_policy(load_rules(rules or config.rules), config)
         self.ruleset = build_ruleset(plan)
         self.ruleset.interfaces.set_names(routes.names)
-        self.firewall = Firewall(self.ruleset, Conntrack(_settings(config.conntrack)))
+        settings = make_settings(config.conntrack.numbers())
+        self.firewall = Firewall(self.ruleset, Conntrack(settings))
         self.chain = {
             "input": self.ruleset.filter_input,
             "forward": self.ruleset.filter_forward,
@@ -181,18 +181,6 @@ class Replay:
         elif self._hook == HOOK_OUTPUT:
             in_index = 0
         return PacketMeta(self._hook, in_index, out_index, 0, truncated, token)
-
-
-def _settings(config: ConntrackConfig) -> Settings:
-    return Settings(
-        maximum=config.max,
-        tcp_loose=config.tcp_loose,
-        tcp_be_liberal=config.tcp_be_liberal,
-        tcp_max_retrans=config.tcp_max_retrans,
-        tcp_ignore_invalid_rst=config.tcp_ignore_invalid_rst,
-        checksum=config.checksum,
-        timeouts=Timeouts(dict(config.timeouts)),
-    )
 
 
 def _show_json(replay: Replay, capture: Iterable[Frame]) -> int:

@@ -6,6 +6,8 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from firewalld_py.conntrack.flow import zone_of
+from firewalld_py.conntrack.timeouts import Timeouts
 from firewalld_py.packet.reasons import OK
 
 # Connection states as iptables' `--ctstate` names them; bits, so that a rule may ask for several.
@@ -36,21 +38,79 @@ CONFIRMED: Final = 1 << 3
 DYING: Final = 1 << 9
 
 
+# What a packet may change of a connection (events.py); bits, for one packet may change several.
+REPLY_SEEN: Final = 1 << 0
+IS_ASSURED: Final = 1 << 1
+STATE_CHANGED: Final = 1 << 2  # of its protocol, as from SYN_SENT to SYN_RECV
+MARK_CHANGED: Final = 1 << 3
+LABELS_CHANGED: Final = 1 << 4
+
+LABELS: Final = 128  # bits of `Extension.labels`, as XT_CONNLABEL_MAXBIT allows
+
+
+@mypyc_attr(acyclic=True)
+class Template:
+    """What raw rules say of a packet before it is tracked, as the target CT does.
+
+    `zone` (0 to 65535; 0 is where all are that no rule puts elsewhere) counts for every packet: it
+    says in which of the tables, so to speak, the packet's connection is looked up. `helper` ("" for
+    none) and `timeouts` (None: those of the settings) are given to a connection that it opens.
+    """
+
+    __slots__ = ("helper", "timeouts", "zone")
+
+    def __init__(
+        self, zone: int = 0, helper: str = "", timeouts: dict[str, int] | None = None
+    ) -> None:
+        """`timeouts` are seconds by name; those that are not named have their defaults."""
+        self.zone = zone
+        self.helper = helper
+        self.timeouts = None if timeouts is None else Timeouts(timeouts)
+
+    def over(self, earlier: Template) -> Template:
+        """What both say together; of what both speak of, this one's word counts."""
+        if earlier is NO_TEMPLATE:
+            return self
+        both = Template(self.zone or earlier.zone, self.helper or earlier.helper)
+        both.timeouts = earlier.timeouts if self.timeouts is None else self.timeouts
+        return both
+
+
+NO_TEMPLATE: Final = Template()
+
+
+@mypyc_attr(acyclic=True)
+class Extension:
+    """What few connections have, apart so that the others need no room for it (as nf_ct_ext).
+
+    `helper` reads the connection's payload, "" for none. `master` is the connection whose helper
+    expected this one. `labels` are LABELS bits. `timeouts` are those of a rule, None where the
+    settings' hold.
+    """
+
+    __slots__ = ("helper", "labels", "master", "timeouts")
+
+    def __init__(self) -> None:
+        self.helper = ""
+        self.labels = 0
+        self.master: Connection | None = None
+        self.timeouts: Timeouts | None = None
+
+
 @mypyc_attr(acyclic=True)
 class Connection:
     """One entry of the state table.
 
     `original_key` and `reply_key` are its flow keys (see flow.py); `deadline` is the absolute time,
     in seconds of the packets' clock, at which it is gone unless a packet moves it on; `started` is
-    when its first packet came. Packets and octets are counted by direction. `master` is the
-    connection whose helper expected this one.
+    when its first packet came. Packets and octets are counted by direction. `mark` is the
+    connection's, not the packet's. `extension` is None for most.
     """
 
     __slots__ = (
         "deadline",
-        "helper",
+        "extension",
         "mark",
-        "master",
         "original_key",
         "original_octets",
         "original_packets",
@@ -70,12 +130,48 @@ class Connection:
         self.deadline = now
         self.started = now
         self.mark = 0
-        self.helper = ""
-        self.master: Connection | None = None
+        self.extension: Extension | None = None
         self.original_packets = 0
         self.original_octets = 0
         self.reply_packets = 0
         self.reply_octets = 0
+
+    def extended(self) -> Extension:
+        """The connection's extension, made if it has none as yet."""
+        if self.extension is None:
+            self.extension = Extension()
+        return self.extension
+
+    def helper(self) -> str:
+        """The name of its helper, "" for none."""
+        return "" if self.extension is None else self.extension.helper
+
+    def master(self) -> Connection | None:
+        """The connection that led to this one, if it was expected."""
+        return None if self.extension is None else self.extension.master
+
+    def zone(self) -> int:
+        return zone_of(self.original_key)
+
+    def labels(self) -> int:
+        return 0 if self.extension is None else self.extension.labels
+
+    def change_mark(self, value: int, mask: int) -> int:
+        """Set the bits of the mark that are in `mask`; the changes that this is."""
+        before = self.mark
+        self.mark = before & ~mask | value
+        return 0 if self.mark == before else MARK_CHANGED
+
+    def add_labels(self, labels: int) -> int:
+        """Set labels beside those that are set; the changes that this is."""
+        if not labels & ~self.labels():
+            return 0
+        self.extended().labels |= labels
+        return LABELS_CHANGED
+
+    def protocol_state(self) -> int:
+        """The number of the state that its protocol's table has for it; 0 where there is none."""
+        return 0
 
     def may_be_forgotten(self, now: float) -> bool:
         """Whether it may give way to a new connection when the table is full."""

@@ -15,22 +15,26 @@ from firewalld_py.conntrack.connection import (
     EXPECTED,
     INVALID,
     NEW,
+    NO_TEMPLATE,
     ORIGINAL,
     RELATED,
     REPLY,
     SEEN_REPLY,
+    STATE_CHANGED,
     UNTRACKED,
     Connection,
     CtInfo,
+    Template,
 )
-from firewalld_py.conntrack.expectation import ExpectationTable
-from firewalld_py.conntrack.flow import NO_KEY, flow_key, reply_key
+from firewalld_py.conntrack.events import Watcher, changes_of_status
+from firewalld_py.conntrack.expectation import Expectation, ExpectationTable
+from firewalld_py.conntrack.flow import NO_KEY, flow_key, in_zone, reply_key
 from firewalld_py.conntrack.gre import GreTracker
 from firewalld_py.conntrack.helpers.base import HELPERS
 from firewalld_py.conntrack.icmp import ICMPV6_UNTRACKED, IcmpTracker
 from firewalld_py.conntrack.icmp_error import inspect_error, is_icmp_error
 from firewalld_py.conntrack.sctp import SctpTracker
-from firewalld_py.conntrack.table import Table, Watcher
+from firewalld_py.conntrack.table import Table
 from firewalld_py.conntrack.tcp import TcpTracker
 from firewalld_py.conntrack.tracker import REMOVE, REOPEN, Settings, Tracker
 from firewalld_py.conntrack.udp import UdpTracker
@@ -52,15 +56,19 @@ PROTOCOLS: Final = 256
 
 
 class Conntrack(Watcher):
-    """The state table with the trackers, helpers and expectations that work on it."""
+    """The state table with the trackers, helpers and expectations that work on it.
 
-    def __init__(self, settings: Settings) -> None:
+    `watcher` is told of every connection that is new, changes, or goes.
+    """
+
+    def __init__(self, settings: Settings, watcher: Watcher | None = None) -> None:
         self.settings = settings
+        self.watcher = watcher
         self.table = Table(settings.maximum, self)
         self.expectations = ExpectationTable()
         self._trackers = make_trackers(settings)
 
-    def inspect(self, packet: Packet, now: float) -> CtInfo:
+    def inspect(self, packet: Packet, now: float, template: Template = NO_TEMPLATE) -> CtInfo:
         """State, direction and connection of a packet that no raw rule exempted."""
         if packet.fault != OK:
             return CtInfo(INVALID, reason=packet.fault)
@@ -69,28 +77,36 @@ class Conntrack(Watcher):
         if packet.protocol == IPPROTO_ICMPV6 and packet.icmp_type in ICMPV6_UNTRACKED:
             return CtInfo(UNTRACKED)
         if is_icmp_error(packet):
-            return inspect_error(packet, self.table, now)
+            return inspect_error(packet, self.table, now, template.zone)
         key = flow_key(packet)
-        info = self._track(packet, key, now)
+        if template.zone:
+            key = in_zone(key, template.zone)
+        info = self._track(packet, key, now, template)
         if info is None:
             # The packet ended the connection that had its key; now it opens the next one.
-            info = self._track(packet, key, now)
+            info = self._track(packet, key, now, template)
             assert info is not None, "a new connection cannot ask to be reopened"
         return info
 
-    def confirm(self, info: CtInfo, packet: Packet, helper: str, now: float) -> int:
+    def confirm(self, info: CtInfo, packet: Packet, now: float) -> int:
         """The packet was accepted: enter its connection if it is new; OK, or TABLE_FULL."""
         connection = info.connection
         if connection is None or connection.status & DYING:
             return OK
         if not connection.status & CONFIRMED:
-            if helper:
-                connection.helper = helper
             if not self.table.insert(connection, now):
                 return TABLE_FULL
-        if connection.helper and packet.protocol == connection.protocol:  # no ICMP error about it
+            if self.watcher is not None:
+                self.watcher.created(connection, now)
+        # Not of ICMP errors about it.
+        if connection.extension is not None and packet.protocol == connection.protocol:
             self._ask_helper(connection, packet, info.direction, now)
         return OK
+
+    def changed(self, connection: Connection, changes: int, now: float) -> None:
+        """A rule has changed something of a connection; `changes` as Watcher.updated() has them."""
+        if self.watcher is not None and connection.status & CONFIRMED:
+            self.watcher.updated(connection, changes, now)
 
     def expire(self, now: float, budget: int) -> int:
         """Sweep out dead connections, `budget` looks at most; see Table.expire()."""
@@ -100,21 +116,26 @@ class Conntrack(Watcher):
         """A connection is gone, and with it what it led to expect."""
         if self.expectations.size:
             self.expectations.forget_master(connection)
+        if self.watcher is not None:
+            self.watcher.destroyed(connection)
 
-    def _track(self, packet: Packet, key: bytes, now: float) -> CtInfo | None:
+    def _track(self, packet: Packet, key: bytes, now: float, template: Template) -> CtInfo | None:
         """One round; None if the packet ended the connection it was found in, to open another."""
         tracker = self._trackers[packet.protocol]
         connection = self.table.find(key, now)
         direction = ORIGINAL
         if connection is None:
-            opened = self._open(tracker, packet, key, now)
+            opened = self._open(tracker, packet, key, now, template)
             if isinstance(opened, CtInfo):
                 return opened
             connection = opened
         elif key == connection.reply_key:
             direction = REPLY  # so too where a flow answers itself and both keys are one
         state = _state_of(connection, direction)
-        result = tracker.update(connection, packet, direction, now)
+        if self.watcher is None:
+            result = tracker.update(connection, packet, direction, now)
+        else:
+            result = self._update_watched(tracker, connection, packet, direction, now)
         if result == OK:
             if direction == REPLY:
                 connection.status |= SEEN_REPLY
@@ -127,8 +148,24 @@ class Conntrack(Watcher):
             return None
         return CtInfo(INVALID, reason=result)
 
+    def _update_watched(
+        self, tracker: Tracker, connection: Connection, packet: Packet, direction: int, now: float
+    ) -> int:
+        """The tracker's update, with news of what it changes."""
+        status, state = connection.status, connection.protocol_state()
+        result = tracker.update(connection, packet, direction, now)
+        if result == OK and status & CONFIRMED:
+            after = connection.status | (SEEN_REPLY if direction == REPLY else 0)
+            changes = changes_of_status(status, after)
+            if connection.protocol_state() != state:
+                changes |= STATE_CHANGED
+            if changes:
+                connection.status = after  # the watcher shall see it
+                self.changed(connection, changes, now)
+        return result
+
     def _open(
-        self, tracker: Tracker, packet: Packet, key: bytes, now: float
+        self, tracker: Tracker, packet: Packet, key: bytes, now: float, template: Template
     ) -> Connection | CtInfo:
         """A connection for this first packet, not yet in the table; or why there can be none."""
         reply = reply_key(key)
@@ -140,22 +177,32 @@ class Conntrack(Watcher):
         if self.table.is_full() and not self.table.make_room(now):
             return CtInfo(INVALID, reason=TABLE_FULL)
         connection = tracker.open(packet, key, reply, now)
+        if template.timeouts is not None:
+            connection.extended().timeouts = template.timeouts
         expectation = self.expectations.take(key, now)
         if expectation is not None:
-            connection.master = expectation.master
-            connection.mark = expectation.master.mark
-            connection.helper = expectation.helper
-            connection.status |= EXPECTED
+            _expected_by(connection, expectation)
+        elif template.helper:
+            connection.extended().helper = template.helper
         return connection
 
     def _ask_helper(
         self, connection: Connection, packet: Packet, direction: int, now: float
     ) -> None:
-        helper = HELPERS.get(connection.helper)
+        helper = HELPERS.get(connection.helper())
         if helper is None:
             return
         for expectation in helper.inspect(packet, connection, direction, now):
             self.expectations.expect(expectation)
+
+
+def _expected_by(connection: Connection, expectation: Expectation) -> None:
+    """What a connection has from the one that led to it (init_conntrack())."""
+    extension = connection.extended()
+    extension.master = expectation.master
+    extension.helper = expectation.helper
+    connection.mark = expectation.master.mark
+    connection.status |= EXPECTED
 
 
 def _state_of(connection: Connection, direction: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from firewalld_py.conntrack.connection import DYING, Connection
-from firewalld_py.conntrack.flow import IPV4_KEY
+from firewalld_py.conntrack.flow import address_size
 
 MAX_PER_MASTER: Final = 16  # then the oldest goes
 MAX_EXPECTATIONS: Final = 65536  # then a new one is refused
@@ -81,7 +81,7 @@ class ExpectationTable:
         """The living expectation that the first packet of flow `key` meets; used up by that."""
         if self.size == 0:
             return None
-        size = 4 if len(key) == IPV4_KEY else 16
+        size = address_size(key)
         at = 2 * size
         target = key[size:at] + key[at + 2 :]
         for expectation in list(self._by_target.get(target, ())):

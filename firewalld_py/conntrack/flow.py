@@ -2,7 +2,8 @@
 
 A key is `source ‖ destination ‖ four octets of the protocol ‖ protocol number`: 13 octets for IPv4,
 37 for IPv6, so that keys of the two never meet. The four octets are the two ports; for ICMP and
-ICMPv6 the identifier, the type and the code; for GRE the call ids; else zeros.
+ICMPv6 the identifier, the type and the code; for GRE the call ids; else zeros. In a zone other than
+0 its number follows, in two octets: what is in different zones never meets.
 """
 
 from __future__ import annotations
@@ -95,12 +96,28 @@ def gre_keys(data: bytes, at: int, end: int) -> bytes:
     return NO_PORTS
 
 
+def address_size(key: bytes) -> int:
+    """The octets of each of the two addresses with which a key begins."""
+    return 4 if len(key) < IPV6_KEY else 16
+
+
+def in_zone(key: bytes, zone: int) -> bytes:
+    """The key of the same flow in a zone. Precondition: `key` is one of zone 0."""
+    return key + bytes((zone >> 8, zone & 0xFF)) if zone else key
+
+
+def zone_of(key: bytes) -> int:
+    """The zone that a key is of."""
+    size = IPV4_KEY if len(key) < IPV6_KEY else IPV6_KEY
+    return 0 if len(key) == size else key[size] << 8 | key[size + 1]
+
+
 def reply_key(key: bytes) -> bytes:
     """The key of the packets that answer; NO_KEY if nothing can (an ICMP type without an inverse).
 
     `reply_key(reply_key(key)) == key` for every key that has one.
     """
-    size = 4 if len(key) == IPV4_KEY else 16
+    size = address_size(key)
     protocol = key[2 * size + 4]
     addresses = key[size : 2 * size] + key[:size]
     at = 2 * size

@@ -15,7 +15,7 @@ class GreTracker(Tracker):
     """Unanswered: `gre_timeout`. Answered: assured, with `gre_timeout_stream`."""
 
     def update(self, connection: Connection, packet: Packet, direction: int, now: float) -> int:
-        timeouts = self.settings.timeouts
+        timeouts = self.timeouts_of(connection)
         timeout_s = timeouts.gre
         if connection.status & SEEN_REPLY:
             timeout_s = timeouts.gre_stream

@@ -40,7 +40,7 @@ class IcmpTracker(Tracker):
         return OK if packet.icmp_type in queries else ICMP_NOT_A_START
 
     def update(self, connection: Connection, packet: Packet, direction: int, now: float) -> int:
-        timeouts = self.settings.timeouts
+        timeouts = self.timeouts_of(connection)
         timeout_s = timeouts.icmp if packet.protocol == IPPROTO_ICMP else timeouts.icmpv6
         connection.refresh(now + timeout_s, direction, packet.length)
         return OK

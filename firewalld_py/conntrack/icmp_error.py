@@ -10,7 +10,14 @@ from __future__ import annotations
 from typing import Final
 
 from firewalld_py.conntrack.connection import INVALID, ORIGINAL, RELATED, REPLY, CtInfo
-from firewalld_py.conntrack.flow import NO_KEY, NO_PORTS, PROTOCOL_OCTET, gre_keys, reply_key
+from firewalld_py.conntrack.flow import (
+    NO_KEY,
+    NO_PORTS,
+    PROTOCOL_OCTET,
+    gre_keys,
+    in_zone,
+    reply_key,
+)
 from firewalld_py.conntrack.table import Table
 from firewalld_py.packet.extensions import fragment_offset, header_size, octets_asked
 from firewalld_py.packet.packet import Packet
@@ -64,8 +71,8 @@ def is_icmp_error(packet: Packet) -> bool:
     return False
 
 
-def inspect_error(packet: Packet, table: Table, now: float) -> CtInfo:
-    """RELATED with the quoted connection, or INVALID with the reason."""
+def inspect_error(packet: Packet, table: Table, now: float, zone: int) -> CtInfo:
+    """RELATED with the quoted connection of this zone, or INVALID with the reason."""
     at = packet.transport + ICMP_HEADER
     if packet.icmp_type == NDISC_REDIRECT and packet.protocol == IPPROTO_ICMPV6:
         if packet.data[7] != HOP_LIMIT_OF_NEIGHBOUR or not _is_link_local(packet.src):
@@ -80,6 +87,7 @@ def inspect_error(packet: Packet, table: Table, now: float) -> CtInfo:
     answer = reply_key(quoted)
     if answer == NO_KEY:
         return CtInfo(INVALID, reason=ICMP_ERROR_QUOTE)
+    answer = in_zone(answer, zone)
     connection = table.find(answer, now)
     if connection is None:
         return CtInfo(INVALID, reason=ICMP_ERROR_UNRELATED)

@@ -99,6 +99,9 @@ class SctpConnection(Connection):
     def may_be_forgotten(self, now: float) -> bool:
         return self.state in SHUTDOWN_STATES or super().may_be_forgotten(now)
 
+    def protocol_state(self) -> int:
+        return self.state
+
     def tag(self, direction: int) -> int:
         return self.original_tag if direction == ORIGINAL else self.reply_tag
 
@@ -185,7 +188,7 @@ class SctpTracker(Tracker):
             elif fault != OK:
                 return fault
         if refresh:
-            timeout_s = self.settings.timeouts.sctp[connection.state]
+            timeout_s = self.timeouts_of(connection).sctp[connection.state]
             connection.refresh(now + timeout_s, direction, packet.length)
         return OK
 

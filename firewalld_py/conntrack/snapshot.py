@@ -1,8 +1,8 @@
 """Connections as plain data and back: the seam for carrying a table over to another process.
 
 A row is a mapping of numbers and text, fit for JSON. Times are relative (seconds left, age): the
-clock of the reader may be another one. Expectations and masters are not carried: a connection
-that was expected stays RELATED by its status bit.
+clock of the reader may be another one. Expectations, masters and a rule's timeouts are not carried:
+a connection that was expected stays RELATED by its status bit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ Row = dict[str, Any]
 _COMMON: Final = (
     "status",
     "mark",
-    "helper",
     "original_packets",
     "original_octets",
     "reply_packets",
@@ -63,6 +62,8 @@ class SnapshotError(ValueError):
 def dump_connection(connection: Connection, now: float) -> Row:
     """One connection as a row."""
     row: Row = {name: getattr(connection, name) for name in _COMMON}
+    row["helper"] = connection.helper()
+    row["labels"] = connection.labels()
     row["protocol"] = connection.protocol
     row["original"] = connection.original_key.hex()
     row["reply"] = connection.reply_key.hex()
@@ -84,6 +85,9 @@ def load_connection(row: Row, now: float) -> Connection:
         connection = kind(row["protocol"], keys[0], keys[1], now - float(row["age_s"]))
         for name in _COMMON:
             setattr(connection, name, row[name])
+        if row["helper"] or row["labels"]:
+            connection.extended().helper = str(row["helper"])
+            connection.extended().labels = int(row["labels"])
         connection.deadline = now + float(row["left_s"])
         connection.status &= ~CONFIRMED
         for name in _own_fields(connection):

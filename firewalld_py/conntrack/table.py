@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from firewalld_py.conntrack.connection import CONFIRMED, DYING, Connection
+from firewalld_py.conntrack.events import Watcher
 
 SLOT_S: Final = 1.0
 SHARDS: Final = 64  # a power of two
@@ -18,13 +19,6 @@ EVICTION_LOOKS: Final = 64
 MOST_DEAD: Final = 1024  # beside as many as live; then they are cleaned out
 CLEANED_AT_ONCE: Final = 4  # with each removal: twice what is enough
 MAX_AHEAD_S: Final = 64  # a far deadline is looked at again after this many slots
-
-
-class Watcher:
-    """Somebody who wants to know of connections that leave the table."""
-
-    def destroyed(self, connection: Connection) -> None:
-        raise NotImplementedError
 
 
 class Table:

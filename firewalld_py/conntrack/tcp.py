@@ -185,7 +185,7 @@ class TcpTracker(Tracker):
             if segment_class == CLASS_SYN and old_state == SYN_SENT:
                 return OK  # a repeated SYN keeps no entry alive
             if new_state == ESTABLISHED:
-                timeout_s = min(timeout_s, self.settings.timeouts.tcp_unacknowledged)
+                timeout_s = min(timeout_s, self.timeouts_of(connection).tcp_unacknowledged)
         elif (
             not connection.status & ASSURED
             and (old_state in (SYN_RECV, ESTABLISHED))
@@ -196,7 +196,7 @@ class TcpTracker(Tracker):
         return OK
 
     def _timeout(self, connection: TcpConnection, segment_class: int) -> float:
-        timeouts = self.settings.timeouts
+        timeouts = self.timeouts_of(connection)
         timeout_s = timeouts.tcp[connection.state]
         if (
             connection.retransmissions >= self.settings.tcp_max_retrans
@@ -257,7 +257,7 @@ class TcpTracker(Tracker):
             CLASS_RST,
         ):
             left_s = connection.deadline - now
-            timeout_s = self.settings.timeouts.tcp_unacknowledged
+            timeout_s = self.timeouts_of(connection).tcp_unacknowledged
             if left_s >= CLOSING_EXPIRY_S and left_s > timeout_s:
                 connection.deadline = now + timeout_s
         else:

@@ -130,6 +130,9 @@ class TcpConnection(Connection):
     def may_be_forgotten(self, now: float) -> bool:
         return self.state in CLOSING_STATES or super().may_be_forgotten(now)
 
+    def protocol_state(self) -> int:
+        return self.state
+
     def peer(self, direction: int) -> TcpPeer:
         return self.original_peer if direction == ORIGINAL else self.reply_peer
 

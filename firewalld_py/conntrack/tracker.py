@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from firewalld_py.conntrack.connection import Connection
-from firewalld_py.conntrack.timeouts import Timeouts
+from firewalld_py.conntrack.timeouts import TIMEOUT_DEFAULTS, Timeouts
 from firewalld_py.packet.packet import Packet
 from firewalld_py.packet.reasons import OK
 
@@ -52,11 +52,34 @@ class Settings:
         self.timeouts = timeouts if timeouts is not None else Timeouts({})
 
 
+def make_settings(numbers: dict[str, int]) -> Settings:
+    """Settings from the names of the configuration's section conntrack, with all timeouts.
+
+    Raises KeyError where one is missing.
+    """
+    return Settings(
+        numbers["max"],
+        numbers["tcp_loose"] != 0,
+        numbers["tcp_be_liberal"] != 0,
+        numbers["tcp_max_retrans"],
+        numbers["tcp_ignore_invalid_rst"] != 0,
+        numbers["checksum"] != 0,
+        Timeouts({name: numbers[name] for name in TIMEOUT_DEFAULTS}),
+    )
+
+
 class Tracker:
     """One protocol's rules; this base is the generic one: any packet opens, and refreshes."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+
+    def timeouts_of(self, connection: Connection) -> Timeouts:
+        """The timeouts that a rule gave to the connection, else those of the settings."""
+        extension = connection.extension
+        if extension is None or extension.timeouts is None:
+            return self.settings.timeouts
+        return extension.timeouts
 
     def refusal(self, packet: Packet) -> int:
         """OK if this packet may open a connection, else the reason why not."""
@@ -71,5 +94,5 @@ class Tracker:
 
         An INVALID packet leaves the connection's state as it was.
         """
-        connection.refresh(now + self.settings.timeouts.generic, direction, packet.length)
+        connection.refresh(now + self.timeouts_of(connection).generic, direction, packet.length)
         return OK

@@ -22,7 +22,7 @@ class UdpTracker(Tracker):
     """
 
     def update(self, connection: Connection, packet: Packet, direction: int, now: float) -> int:
-        timeouts = self.settings.timeouts
+        timeouts = self.timeouts_of(connection)
         timeout_s = timeouts.udp
         is_stream = connection.protocol != IPPROTO_UDP or now > connection.started + STREAM_AFTER_S
         if connection.status & SEEN_REPLY and is_stream:

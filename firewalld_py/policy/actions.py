@@ -7,10 +7,11 @@ from typing import Final, cast
 from firewalld_py.conntrack.helpers import HELPERS
 from firewalld_py.policy import packet_values, values
 from firewalld_py.policy.errors import Fault, nearest, quoted
-from firewalld_py.policy.keys import Key, Reading, Reported, Table, items_of, one
+from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, items_of, one
 from firewalld_py.policy.model import Action, Log, Mark, Verdict
 from firewalld_py.policy.names import DEFAULT_REJECT, LEVELS, REJECTS
 from firewalld_py.policy.nodes import Mapping, Node, Scalar, found, is_null
+from firewalld_py.policy.timeouts import TIMEOUTS
 
 MAX_PREFIX: Final = 64  # characters, as the kernel's NFLOG
 MAX_BURST: Final = 1_000_000
@@ -18,7 +19,9 @@ MAX_BURST: Final = 1_000_000
 VERDICTS: Final = ("accept", "drop", "reject", "notrack")
 WORDS: Final = (*VERDICTS, "log")
 EXPECTED: Final = (
-    "accept, drop, reject, {reject: KIND}, notrack, log, {mark: VALUE/MASK} or {helper: NAME}"
+    "accept, drop, reject, {reject: KIND}, notrack, log, {mark: VALUE/MASK}, "
+    "{connmark: VALUE/MASK}, {label: NUMBER}, {helper: NAME}, {zone: NUMBER} or "
+    "{timeout: {NAME: DURATION}}"
 )
 FORM: Final = f"one or a list of: {EXPECTED}; accept, drop, reject and notrack only at its end"
 _LEVEL: Final = f"a syslog level ({', '.join(LEVELS)}, or 0-7)"
@@ -100,6 +103,17 @@ def _mark(text: str) -> Mark:
     return Mark(*packet_values.mark(text))
 
 
+def _labels(node: Node, reading: Reading) -> tuple[int, ...]:
+    return tuple(each(node, reading, packet_values.label, packet_values.LABEL))
+
+
+def _timeouts(node: Node, reading: Reading) -> dict[str, int]:
+    if not isinstance(node, Mapping) or not node.entries:
+        raise Fault(f"expected {_TIMEOUTS_FORM}, found {found(node)}")
+    return cast("dict[str, int]", TIMEOUTS.read(node, reading))
+
+
+_TIMEOUTS_FORM: Final = "timeouts by name, as {udp_timeout: 10s}"
 _DETAILED: Final = Table(
     "an action",
     (
@@ -121,6 +135,30 @@ _DETAILED: Final = Table(
             one(_helper, "a helper's name"),
             "a helper's name",
             "let a helper follow the connection; raw only",
+        ),
+        Key(
+            "connmark",
+            one(_mark, packet_values.MARK),
+            packet_values.MARK,
+            "set the mark of the packet's connection (its bits in MASK) and go on; filter only",
+        ),
+        Key(
+            "label",
+            _labels,
+            f"one or a list of: {packet_values.LABEL}",
+            "set labels of the packet's connection, which stay, and go on; filter only",
+        ),
+        Key(
+            "zone",
+            one(packet_values.zone, packet_values.ZONE),
+            packet_values.ZONE,
+            "track the packet in this zone: connections of different zones never meet; raw only",
+        ),
+        Key(
+            "timeout",
+            _timeouts,
+            _TIMEOUTS_FORM,
+            "how long the connection that the packet opens may be idle; raw only",
         ),
     ),
 )
@@ -159,6 +197,10 @@ def read_action(node: Node, reading: Reading) -> Action:
         cast("Mark | None", parts.get("mark")),
         cast("str | None", parts.get("helper")),
         cast("str | None", parts.get("reject")),
+        cast("Mark | None", parts.get("connmark")),
+        cast("tuple[int, ...]", parts.get("label", ())),
+        cast("int | None", parts.get("zone")),
+        cast("dict[str, int] | None", parts.get("timeout")),
     )
 
 

@@ -8,11 +8,14 @@ from typing import Final, cast
 from firewalld_py.policy.addresses import BITS, AddressRange, families
 from firewalld_py.policy.model import Action, Match
 from firewalld_py.policy.names import ALL_STATES, ICMP, ICMPV6, PORT_PROTOCOLS, PROTOCOLS, TCP
+from firewalld_py.policy.timeouts import protocols_of
 
 _NAMES: Final = {number: name for name, number in reversed(PROTOCOLS.items())}
 _FAMILY_NAMES: Final = {4: "IPv4", 6: "IPv6"}
 # Keys that match one protocol only, negated or not.
 IMPLIED: Final = {"icmp": ICMP, "icmpv6": ICMPV6, "flags": TCP, "tcp_flags": TCP}
+# What connection tracking tells.
+_OF_CONNECTION: Final = ("state", "connmark", "label", "zone")
 # Chains in which an interface is not known.
 _NO_OUT: Final = ("raw/prerouting", "filter/input")
 _NO_IN: Final = ("raw/output", "filter/output")
@@ -34,16 +37,29 @@ def check_matches(chain: str, matches: tuple[Match, ...]) -> Iterator[Finding]:
 def check_action(chain: str, action: Action, matches: tuple[Match, ...]) -> Iterator[str]:
     """What is wrong with the action of a rule in `chain`."""
     raw = chain.startswith("raw/")
-    if not raw and action.verdict == "notrack":
-        yield "notrack is possible in raw only, before connection tracking"
-    if not raw and action.helper:
-        yield "helper is possible in raw only, before connection tracking"
+    if not raw:
+        wanted = ("notrack",) if action.verdict == "notrack" else action.tracking
+        for name in wanted:
+            yield f"{name} is possible in raw only, before connection tracking"
     if raw and action.verdict == "reject":
         yield "reject is not possible in raw: drop here, or reject in filter"
-    if action.helper and action.verdict == "notrack":
-        yield "a helper cannot follow what is not tracked: helper or notrack"
+    if raw and (action.connmark or action.labels):
+        name = "connmark" if action.connmark else "label"
+        yield f"{name} is possible in filter only: in raw the connection is not known"
+    if action.verdict == "notrack" and action.tracking:
+        name = action.tracking[0]
+        yield f"{name} says how to track what notrack leaves untracked: {name} or notrack"
+    yield from _check_timeouts(action, matches)
     if action.reject == "tcp-reset" and protocols(matches) != frozenset((TCP,)):
         yield "reject with tcp-reset needs a rule that matches only tcp: add proto: tcp"
+
+
+def _check_timeouts(action: Action, matches: tuple[Match, ...]) -> Iterator[str]:
+    """Timeouts of protocols that the rule does not match."""
+    possible = protocols(matches)
+    for name in action.timeouts or ():
+        if possible is not None and not possible & protocols_of(name):
+            yield f"{name} is not for {_listed(possible)}, which is all that the rule matches"
 
 
 def protocols(matches: tuple[Match, ...]) -> frozenset[int] | None:
@@ -62,8 +78,8 @@ def protocols(matches: tuple[Match, ...]) -> frozenset[int] | None:
 
 def _check_chain(chain: str, matches: tuple[Match, ...]) -> Iterator[Finding]:
     for match in matches:
-        if match.kind == "state" and chain.startswith("raw/"):
-            yield match, "state is not known in raw, which comes before connection tracking"
+        if match.kind in _OF_CONNECTION and chain.startswith("raw/"):
+            yield match, f"{match.key} is not known in raw, which comes before connection tracking"
         elif match.kind == "out" and chain in _NO_OUT:
             yield match, f"out is not known in {chain}: the packet has not been routed out"
         elif match.kind == "in" and chain in _NO_IN:
@@ -83,7 +99,7 @@ def covers_all(match: Match) -> bool:
         return match.value == ((0, 65535),)
     if match.kind == "tcp_flags":
         return any(mask == 0 for mask, _ in cast("tuple[tuple[int, int], ...]", match.value))
-    if match.kind == "mark":
+    if match.kind in ("mark", "connmark"):
         return any(mask == 0 for _, mask in cast("tuple[tuple[int, int], ...]", match.value))
     return False
 

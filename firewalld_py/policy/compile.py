@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from firewalld_py.policy.checks import IMPLIED, covers_all
 from firewalld_py.policy.config import Config
-from firewalld_py.policy.model import Action, Match, Policy, Rule
+from firewalld_py.policy.model import Action, Mark, Match, Policy, Rule
 
 RAW_CHAINS: Final = ("prerouting", "output")
 FILTER_CHAINS: Final = ("input", "forward", "output")
@@ -33,6 +33,9 @@ _ORDER: Final = {
             "icmp",
             "tcp_flags",
             "mark",
+            "connmark",
+            "label",
+            "zone",
         )
     )
 }
@@ -77,8 +80,10 @@ class _Compiler:
             "line": rule.line,
             "match": self.matches(rule.matches),
             "log": self.log(action),
-            "mark": [action.mark.value, action.mark.mask] if action.mark else None,
-            "helper": action.helper,
+            "mark": _mark(action.mark),
+            "connmark": _mark(action.connmark),
+            "labels": list(action.labels),
+            "template": self.template(action),
             "verdict": action.verdict,
             "reject": self.reject(action),
         }
@@ -122,12 +127,25 @@ class _Compiler:
             "burst": default.burst if log.burst is None else log.burst,
         }
 
+    def template(self, action: Action) -> Plan | None:
+        """How a raw rule wants the packet tracked, with the timeouts that it does not name."""
+        if not action.tracking:
+            return None
+        timeouts = None
+        if action.timeouts is not None:
+            timeouts = {**self.config.conntrack.timeouts, **action.timeouts}
+        return {"zone": action.zone or 0, "helper": action.helper or "", "timeouts": timeouts}
+
     def reject(self, action: Action) -> Plan | None:
         """How the rule answers."""
         if action.reject is None:
             return None
         limit = self.config.reject
         return {"with": action.reject, "rate": limit.rate, "burst": limit.burst}
+
+
+def _mark(mark: Mark | None) -> list[int] | None:
+    return None if mark is None else [mark.value, mark.mask]
 
 
 def _number(value: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 from firewalld_py.conntrack.timeouts import TIMEOUT_DEFAULTS
@@ -14,10 +14,9 @@ from firewalld_py.policy.keys import Key, Parser, Reading, Table, each, mapping,
 from firewalld_py.policy.nodes import Mapping as MappingNode
 from firewalld_py.policy.nodes import Node, is_null, read_tree
 from firewalld_py.policy.packet_values import MARK, mark
+from firewalld_py.policy.timeouts import TIMEOUTS
 from firewalld_py.policy.values import (
-    DURATION,
     RATE,
-    duration,
     plain_text,
     rate,
     truth,
@@ -28,7 +27,6 @@ from firewalld_py.policy.values import (
 DEFAULT_CONFIG: Final = "/etc/firewalld-py/firewalld-py.yaml"
 DEFAULT_RULES: Final = "/etc/firewalld-py/rules.yaml"
 HOOK_CHAINS: Final = ("forward", "input", "output")
-YEAR_S: Final = 366 * 86400  # the longest timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,12 @@ class ConntrackConfig:
     tcp_ignore_invalid_rst: bool = False
     checksum: bool = False
     timeouts: Mapping[str, int] = field(default_factory=lambda: dict(TIMEOUT_DEFAULTS))
+
+    def numbers(self) -> dict[str, int]:
+        """All of it by name, as conntrack.tracker.make_settings() takes it."""
+        own = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        del own["timeouts"]
+        return {**{name: int(value) for name, value in own.items()}, **self.timeouts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +183,7 @@ def _hook_chains(node: Node, reading: Reading) -> tuple[str, ...]:
 
 
 def _timeouts(node: Node, reading: Reading) -> dict[str, int]:
-    return {**TIMEOUT_DEFAULTS, **_TIMEOUTS.read(node, reading)}  # type: ignore[dict-item]
+    return {**TIMEOUT_DEFAULTS, **TIMEOUTS.read(node, reading)}  # type: ignore[dict-item]
 
 
 def _reject_mark(text: str) -> int:
@@ -193,19 +197,6 @@ def _path(text: str) -> str:
     return plain_text(4096)(text)
 
 
-_TIMEOUTS: Final = Table(
-    "section timeouts",
-    tuple(
-        Key(
-            name,
-            one(duration(1, YEAR_S), DURATION),
-            DURATION,
-            f"seconds, as the kernel's net.netfilter.nf_conntrack_{name}",
-            default,
-        )
-        for name, default in TIMEOUT_DEFAULTS.items()
-    ),
-)
 _BOOL: Final = one(truth, "true or false")
 _TRUTH: Final = "true or false"
 

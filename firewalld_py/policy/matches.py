@@ -260,6 +260,27 @@ MATCHES: Final = Table(
             "the packet's mark, its bits outside of the mask left out",
             also=("fwmark", "nfmark"),
         ),
+        Key(
+            "connmark",
+            _plain_list(packet_values.mark, packet_values.MARK),
+            f"one or a list of: {packet_values.MARK}",
+            "the mark of the packet's connection; not in raw, which comes before it",
+            also=("ctmark", "ct_mark"),
+        ),
+        Key(
+            "label",
+            _plain_list(packet_values.label, packet_values.LABEL),
+            f"one or a list of: {packet_values.LABEL}",
+            "a label of the packet's connection, any of those named; not in raw",
+            also=("connlabel", "ctlabel", "ct_label"),
+        ),
+        Key(
+            "zone",
+            _plain_list(packet_values.zone, packet_values.ZONE),
+            f"one or a list of: {packet_values.ZONE}",
+            "the zone that the packet's connection is tracked in; not in raw, which sets it",
+            also=("ctzone", "ct_zone"),
+        ),
     ),
 )
 NEGATED: Final = Table("not (which takes conditions only)", MATCHES.keys)

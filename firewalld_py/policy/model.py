@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +15,8 @@ Verdict = Literal["accept", "drop", "reject", "notrack", "continue"]
 #   in, out         tuple of interface patterns        src, dst    tuple of AddressRange, merged
 #   proto           tuple of numbers                   sport, dport   tuple of (first, last), merged
 #   icmp            tuple of (protocol, type, first code, last code)
-#   tcp_flags       tuple of (mask, value)             mark        tuple of (value, mask)
+#   tcp_flags       tuple of (mask, value)             mark, connmark   tuple of (value, mask)
+#   label, zone     tuple of numbers
 MatchValue = (
     int
     | tuple[int, ...]
@@ -49,7 +51,7 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """New mark of the packet: (old & ~mask) | value."""
+    """New mark of the packet or of its connection: (old & ~mask) | value."""
 
     value: int
     mask: int
@@ -57,13 +59,27 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What happens to a packet that matches; `reject` is the kind when the verdict is reject."""
+    """What happens to a packet that matches; `reject` is the kind when the verdict is reject.
+
+    `connmark` and `labels` (their numbers) are for its connection; `helper`, `zone` and `timeouts`
+    (seconds by name, those that the rule names) are how raw rules want it tracked.
+    """
 
     verdict: Verdict = "continue"
     log: Log | None = None
     mark: Mark | None = None
     helper: str | None = None
     reject: str | None = None
+    connmark: Mark | None = None
+    labels: tuple[int, ...] = ()
+    zone: int | None = None
+    timeouts: Mapping[str, int] | None = None
+
+    @property
+    def tracking(self) -> tuple[str, ...]:
+        """The names of what it wants of tracking."""
+        wanted = {"helper": self.helper, "zone": self.zone, "timeout": self.timeouts}
+        return tuple(name for name, value in wanted.items() if value is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from firewalld_py.conntrack.connection import LABELS
 from firewalld_py.policy.errors import Fault, nearest, quoted
 from firewalld_py.policy.names import (
     ICMP,
@@ -24,7 +25,7 @@ from firewalld_py.policy.names import (
     SYN_MASK,
     TCP_FLAGS,
 )
-from firewalld_py.policy.values import NUMBER, named, unexpected
+from firewalld_py.policy.values import NUMBER, named, unexpected, whole_number
 
 PORT: Final = "a port (22), a service name (ssh), a range (1024-65535) or a $define"
 INTERFACE: Final = "an interface name (eth0), one with a wildcard at its end (ppp*) or a $define"
@@ -208,6 +209,12 @@ def mark(text: str) -> tuple[int, int]:
             f"mark {quoted(text)} has bits outside of its mask", f"{value & mask:#x}/{mask:#x}"
         )
     return value, mask
+
+
+LABEL: Final = f"a label's number from 0 to {LABELS - 1}"
+label: Final = whole_number(0, LABELS - 1)
+ZONE: Final = "a zone's number from 0 to 65535"
+zone: Final = whole_number(0, 65535)
 
 
 def _bits32(text: str, whole: str) -> int:

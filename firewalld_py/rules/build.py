@@ -9,19 +9,23 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from firewalld_py.conntrack.connection import Template
 from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.matches import (
     AddressMatch,
+    ConnmarkMatch,
     FamilyMatch,
     IcmpMatch,
     InterfaceMatch,
     Interfaces,
+    LabelMatch,
     MarkMatch,
     Match,
     PortMatch,
     ProtocolMatch,
     StateMatch,
     TcpFlagsMatch,
+    ZoneMatch,
 )
 from firewalld_py.rules.ruleset import (
     CONTINUE,
@@ -114,8 +118,12 @@ def _build_rule(data: Any, interfaces: Interfaces) -> Rule:
     if data["mark"] is not None:
         value, mask = data["mark"]
         rule.mark_value, rule.mark_mask = int(value), int(mask)
-    if data["helper"] is not None:
-        rule.helper = str(data["helper"])
+    if data["connmark"] is not None:
+        value, mask = data["connmark"]
+        rule.connmark_value, rule.connmark_mask = int(value), int(mask)
+    rule.labels = _bits(data["labels"])
+    if data["template"] is not None:
+        rule.template = _build_template(data["template"])
     if rule.verdict == REJECT:
         reject = data["reject"]
         rule.reject_with = str(reject["with"])
@@ -123,9 +131,21 @@ def _build_rule(data: Any, interfaces: Interfaces) -> Rule:
     return rule
 
 
+def _build_template(data: Any) -> Template:
+    timeouts = data["timeouts"]
+    if timeouts is not None:
+        timeouts = {str(name): int(seconds) for name, seconds in timeouts.items()}
+    return Template(int(data["zone"]), str(data["helper"]), timeouts)
+
+
+def _bits(numbers: Any) -> int:
+    bits = 0
+    for number in numbers:
+        bits |= 1 << int(number)
+    return bits
+
+
 def _build_match(kind: str, inverted: bool, value: Any, interfaces: Interfaces) -> Match:
-    if kind == "state":
-        return StateMatch(inverted, int(value))
     if kind in {"in", "out"}:
         return InterfaceMatch(inverted, int(value), interfaces, kind == "out")
     if kind == "family":
@@ -144,4 +164,17 @@ def _build_match(kind: str, inverted: bool, value: Any, interfaces: Interfaces) 
         return TcpFlagsMatch(inverted, [(int(mask), int(flags)) for mask, flags in value])
     if kind == "mark":
         return MarkMatch(inverted, [(int(mark), int(mask)) for mark, mask in value])
+    return _build_connection_match(kind, inverted, value)
+
+
+def _build_connection_match(kind: str, inverted: bool, value: Any) -> Match:
+    """The conditions about what tracking knows."""
+    if kind == "state":
+        return StateMatch(inverted, int(value))
+    if kind == "connmark":
+        return ConnmarkMatch(inverted, [(int(mark), int(mask)) for mark, mask in value])
+    if kind == "label":
+        return LabelMatch(inverted, _bits(value))
+    if kind == "zone":
+        return ZoneMatch(inverted, frozenset([int(number) for number in value]))
     raise PlanError(f"no such match: {kind}")

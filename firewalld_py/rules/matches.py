@@ -235,3 +235,54 @@ class MarkMatch(Match):
             if mark & mask == value:
                 return not self.inverted
         return self.inverted
+
+
+class ConnmarkMatch(Match):
+    """The connection's mark: `mark & mask == value`. What has no connection is not asked."""
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, inverted: bool, pairs: list[tuple[int, int]]) -> None:
+        super().__init__(inverted)
+        self.pairs = pairs
+
+    def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
+        connection = info.connection
+        if connection is None:
+            return False
+        for value, mask in self.pairs:
+            if connection.mark & mask == value:
+                return not self.inverted
+        return self.inverted
+
+
+class LabelMatch(Match):
+    """Any of these labels on the connection. What has no connection is not asked."""
+
+    __slots__ = ("labels",)
+
+    def __init__(self, inverted: bool, labels: int) -> None:
+        super().__init__(inverted)
+        self.labels = labels
+
+    def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
+        connection = info.connection
+        if connection is None:
+            return False
+        return (connection.labels() & self.labels != 0) != self.inverted
+
+
+class ZoneMatch(Match):
+    """The zone that the connection is tracked in. What has no connection is not asked."""
+
+    __slots__ = ("zones",)
+
+    def __init__(self, inverted: bool, zones: frozenset[int]) -> None:
+        super().__init__(inverted)
+        self.zones = zones
+
+    def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
+        connection = info.connection
+        if connection is None:
+            return False
+        return (connection.zone() in self.zones) != self.inverted

@@ -11,7 +11,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-from firewalld_py.conntrack.connection import CtInfo
+from firewalld_py.conntrack.connection import NO_TEMPLATE, Connection, CtInfo, Template
 from firewalld_py.packet.packet import Packet
 from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.matches import MARK_MASK, Interfaces, Match
@@ -41,15 +41,19 @@ class LogTarget:
 class Rule:
     """One rule. `hits` and `hit_octets` count the packets whose conditions it met.
 
-    `mark_value` and `mark_mask` set the mark where the mask is not 0; `helper` is "" for none;
-    `reject_with` names the answer of a REJECT, whose number `reject_bucket` limits.
+    `mark_value` and `mark_mask` set the packet's mark where the mask is not 0, `connmark_value` and
+    `connmark_mask` its connection's, which also gets the bits of `labels`; `template` is what a raw
+    rule wants of tracking, or None; `reject_with` names the answer of a REJECT, whose number
+    `reject_bucket` limits.
     """
 
     __slots__ = (
+        "connmark_mask",
+        "connmark_value",
         "file",
-        "helper",
         "hit_octets",
         "hits",
+        "labels",
         "line",
         "log",
         "mark_mask",
@@ -58,6 +62,7 @@ class Rule:
         "name",
         "reject_bucket",
         "reject_with",
+        "template",
         "verdict",
     )
 
@@ -70,7 +75,10 @@ class Rule:
         self.log: LogTarget | None = None
         self.mark_value = 0
         self.mark_mask = 0
-        self.helper = ""
+        self.connmark_value = 0
+        self.connmark_mask = 0
+        self.labels = 0
+        self.template: Template | None = None
         self.reject_with = ""
         self.reject_bucket: TokenBucket | None = None
         self.hits = 0
@@ -98,16 +106,18 @@ class LogHit:
 class Outcome:
     """What a chain said. `rule` is None if its policy decided, or if it left the matter open.
 
-    `logs` is None or the log lines that are due, in order.
+    `logs` is None or the log lines that are due, in order. `template` is what raw rules want of
+    tracking; `changes` tells what was changed of the connection, as conntrack.events has it.
     """
 
-    __slots__ = ("helper", "logs", "mark", "rule", "verdict")
+    __slots__ = ("changes", "logs", "mark", "rule", "template", "verdict")
 
     def __init__(self, verdict: int, mark: int) -> None:
         self.verdict = verdict
         self.mark = mark
         self.rule: Rule | None = None
-        self.helper = ""
+        self.template = NO_TEMPLATE
+        self.changes = 0
         self.logs: list[LogHit] | None = None
 
 
@@ -130,7 +140,7 @@ class Chain:
             if rule.is_met(packet, info, outcome.mark):
                 rule.hits += 1
                 rule.hit_octets += packet.length
-                self._act(rule, outcome, now)
+                self._act(rule, info.connection, outcome, now)
                 if rule.verdict != CONTINUE:
                     outcome.verdict = rule.verdict
                     outcome.rule = rule
@@ -138,12 +148,15 @@ class Chain:
         self.policy_hits += 1
         return outcome
 
-    def _act(self, rule: Rule, outcome: Outcome, now: float) -> None:
+    def _act(self, rule: Rule, connection: Connection | None, outcome: Outcome, now: float) -> None:
         """What a rule does beside its verdict."""
         if rule.mark_mask:
             outcome.mark = (outcome.mark & (MARK_MASK ^ rule.mark_mask)) | rule.mark_value
-        if rule.helper:
-            outcome.helper = rule.helper
+        if rule.template is not None:
+            outcome.template = rule.template.over(outcome.template)
+        if connection is not None and (rule.connmark_mask or rule.labels):
+            outcome.changes |= connection.change_mark(rule.connmark_value, rule.connmark_mask)
+            outcome.changes |= connection.add_labels(rule.labels)
         log = rule.log
         if log is None:
             return

@@ -125,7 +125,10 @@ class FaultEvent:
 
 @dataclass(frozen=True, slots=True)
 class Configure:
-    """The first message: which queue, and how to track. Sizes are octets, timeouts seconds."""
+    """The first message: which queue, and how to track. Sizes are octets.
+
+    `conntrack` is what conntrack.tracker.make_settings() takes.
+    """
 
     queue: int
     queue_length: int
@@ -134,13 +137,7 @@ class Configure:
     gso: bool
     receive_buffer: int
     fail_open: bool
-    max_connections: int
-    tcp_loose: bool
-    tcp_be_liberal: bool
-    tcp_max_retrans: int
-    tcp_ignore_invalid_rst: bool
-    checksum: bool
-    timeouts: dict[str, int]
+    conntrack: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,7 @@ from typing import Final, cast
 from netfilterqueue import NetfilterQueue
 
 from firewalld_py.conntrack.engine import Conntrack
-from firewalld_py.conntrack.timeouts import Timeouts
-from firewalld_py.conntrack.tracker import Settings
+from firewalld_py.conntrack.tracker import make_settings
 from firewalld_py.packet.reasons import REASON_NAMES
 from firewalld_py.pipeline import Firewall
 from firewalld_py.rules.build import PlanError, RulesetBuilder
@@ -65,7 +64,7 @@ class Worker:
 
     def __init__(self, channel: Channel, configure: Configure) -> None:
         self._channel = channel
-        self._conntrack = Conntrack(_settings(configure))
+        self._conntrack = Conntrack(make_settings(configure.conntrack))
         self._generation = 0
         self._builder: RulesetBuilder | None = None
         self._retired: list[Ruleset] = []  # taken apart a little at a time, see _dispose()
@@ -250,18 +249,6 @@ class Worker:
             counters,
             self._asked,
         )
-
-
-def _settings(configure: Configure) -> Settings:
-    return Settings(
-        maximum=configure.max_connections,
-        tcp_loose=configure.tcp_loose,
-        tcp_be_liberal=configure.tcp_be_liberal,
-        tcp_max_retrans=configure.tcp_max_retrans,
-        tcp_ignore_invalid_rst=configure.tcp_ignore_invalid_rst,
-        checksum=configure.checksum,
-        timeouts=Timeouts(configure.timeouts),
-    )
 
 
 def _first_message(channel: Channel) -> Configure:

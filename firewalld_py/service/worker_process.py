@@ -243,7 +243,7 @@ def _fail(waiter: asyncio.Future[Any] | None, error: WorkerFailedError) -> None:
 
 
 def _configure(config: Config) -> Configure:
-    queue, conntrack = config.queue, config.conntrack
+    queue = config.queue
     return Configure(
         queue=queue.number,
         queue_length=queue.length,
@@ -252,11 +252,5 @@ def _configure(config: Config) -> Configure:
         gso=queue.gso,
         receive_buffer=queue.receive_buffer,
         fail_open=config.fail == "open",
-        max_connections=conntrack.max,
-        tcp_loose=conntrack.tcp_loose,
-        tcp_be_liberal=conntrack.tcp_be_liberal,
-        tcp_max_retrans=conntrack.tcp_max_retrans,
-        tcp_ignore_invalid_rst=conntrack.tcp_ignore_invalid_rst,
-        checksum=conntrack.checksum,
-        timeouts=dict(conntrack.timeouts),
+        conntrack=config.conntrack.numbers(),
     )

@@ -10,6 +10,7 @@ import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from firewalld_py.conntrack.connection import ASSURED, ORIGINAL, REPLY, SEEN_REPLY, Connection
+from firewalld_py.conntrack.flow import address_size
 from firewalld_py.conntrack.sctp import SctpConnection
 from firewalld_py.conntrack.sctp_states import STATE_NAMES as SCTP_STATE_NAMES
 from firewalld_py.conntrack.tcp_states import STATE_NAMES as TCP_STATE_NAMES
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 NESTED: Final = 0x3FFF  # the type of an attribute without its two flags
 TUPLE, STATUS, PROTOINFO, TIMEOUT, COUNTERS_ORIGINAL, COUNTERS_REPLY = 1, 3, 4, 7, 9, 10
+MARK, ZONE, LABELS = 8, 18, 22
 TUPLE_IP, TUPLE_PROTO = 1, 2
 PROTO_NUMBER, SOURCE_PORT, DESTINATION_PORT = 1, 2, 3
 ICMP_ID, ICMP_TYPE, ICMP_CODE = (4, 7), (5, 8), (6, 9)  # of ICMP and of ICMPv6
@@ -42,10 +44,12 @@ class Entry(NamedTuple):
     packets: tuple[int, int]
     octets: tuple[int, int]
     timeout_s: int
+    mark: int
+    labels: int
 
     def differing_field(self, other: Entry) -> str:
         """The first field in which the other entry of the same key differs, or nothing."""
-        for name in ("state", "status", "sides", "packets", "octets"):
+        for name in ("state", "status", "sides", "packets", "octets", "mark", "labels"):
             if getattr(self, name) != getattr(other, name):
                 return name
         return "timeout_s" if abs(self.timeout_s - other.timeout_s) > TOLERANCE_S else ""
@@ -65,7 +69,7 @@ def difference(kernels: Iterable[Entry], ours: Iterable[Entry]) -> Difference | 
     right = {entry.key: entry for entry in ours}
     for key in sorted(left.keys() | right.keys()):
         kernel, our = left.get(key), right.get(key)
-        protocol = f"table, protocol {key[-1]}"
+        protocol = f"table, protocol {key[2 * address_size(key) + 4]}"
         if kernel is None:
             assert our is not None
             return Difference(f"{protocol}: we alone have an entry, {our.state}", None, our)
@@ -97,6 +101,8 @@ def our_entry(connection: Connection, now: float) -> Entry:
         (connection.original_packets, connection.reply_packets),
         (connection.original_octets, connection.reply_octets),
         int(connection.deadline - now),
+        connection.mark,
+        connection.labels(),
     )
 
 
@@ -106,13 +112,15 @@ def kernel_entry(message: bytes) -> Entry:
     state, sides = _state_and_sides(fields)
     counters = [_attributes(fields[kind]) for kind in (COUNTERS_ORIGINAL, COUNTERS_REPLY)]
     return Entry(
-        _key(_attributes(fields[TUPLE])),
+        _key(_attributes(fields[TUPLE])) + fields.get(ZONE, b""),
         state,
         _number(fields[STATUS]) & COMPARED_STATUS,
         sides,
         (_number(counters[0][1]), _number(counters[1][1])),
         (_number(counters[0][2]), _number(counters[1][2])),
         _number(fields.get(TIMEOUT, b"")),
+        _number(fields.get(MARK, b"")),
+        int.from_bytes(fields.get(LABELS, b""), "little"),
     )
 
 

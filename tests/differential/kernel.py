@@ -93,8 +93,12 @@ class KernelError(Exception):
 class KernelJudge:
     """Judges packets, one by one, in the order in which they come. Use it as a context."""
 
-    def __init__(self) -> None:
-        """Make the namespace; KernelError if that fails (it needs root, TUN, nft and conntrack)."""
+    def __init__(self, set_up_more: Callable[[], None] | None = None) -> None:
+        """Make the namespace; KernelError if that fails (it needs root, TUN, nft and conntrack).
+
+        `set_up_more` is called in it at the end, for more rules than those that judge.
+        """
+        self._set_up_more = set_up_more
         self._switches = dict.fromkeys(SWITCH_DEFAULTS, -1)
         self._epoch = 0
         self._set_up_in_thread()
@@ -166,6 +170,8 @@ class KernelJudge:
             self._entry = _open_tun(ENTRY)
             self._exit = _open_tun(EXIT)
             _configure()
+            if self._set_up_more is not None:
+                self._set_up_more()
             self._log: socket.socket = open_log(LOG_GROUP)
             self._control: socket.socket = open_conntrack()
             self._sysctls = {
@@ -249,11 +255,11 @@ def _configure() -> None:
     # Link-local addresses shall lead nowhere, not back to where the packet came from.
     link_local = [f"-6 route flush dev {name} proto kernel" for name in (ENTRY, EXIT)]
     for command in devices + link_local + routes:
-        _run(["ip", *command.split()])
+        run(["ip", *command.split()])
     # In this order: of two hooks of one priority the one that is registered later stands in front,
     # and conntrack's, which confirms, is registered with the first rule that asks for a state.
-    _run(["nft", "-f", "-"], _BEHIND_CONFIRMATION)
-    _run(["nft", "-f", "-"], _rules())
+    run(["nft", "-f", "-"], _BEHIND_CONFIRMATION)
+    run(["nft", "-f", "-"], _rules())
 
 
 _BEHIND_CONFIRMATION: Final = f"""
@@ -289,7 +295,8 @@ table inet judge {{
 """
 
 
-def _run(command: list[str], given: str = "") -> None:
+def run(command: list[str], given: str = "") -> None:
+    """A command in the calling thread's namespace. Raises KernelError if it fails."""
     try:
         done = subprocess.run(
             command,

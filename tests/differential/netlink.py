@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NETLINK_NETFILTER: Final = 12
 NLMSG_ERROR: Final = 2
@@ -16,12 +19,15 @@ NLM_F_REQUEST: Final = 1
 NLMSG_DONE: Final = 3
 NLM_F_ACK: Final = 4
 NLM_F_DUMP: Final = 0x300
+NESTED: Final = 0x8000
 
 SUBSYS_CTNETLINK: Final = 1
 SUBSYS_ULOG: Final = 4
+SUBSYS_TIMEOUT: Final = 8
 CT_GET: Final = SUBSYS_CTNETLINK << 8 | 1
 CT_DELETE: Final = SUBSYS_CTNETLINK << 8 | 2
 LOG_CONFIG: Final = SUBSYS_ULOG << 8 | 1
+TIMEOUT_NEW: Final = SUBSYS_TIMEOUT << 8 | 0
 
 CONFIG_COMMAND: Final = 1
 CONFIG_MODE: Final = 2
@@ -80,6 +86,26 @@ def dump(control: socket.socket) -> list[bytes]:
                 raise NetlinkError("the kernel does not show its table")
             entries.append(answer[at : at + size])
             at += (size + 3) & ~3
+
+
+def add_timeouts(name: str, family: int, protocol: int, seconds: Sequence[int]) -> None:
+    """A timeout policy for `CT --timeout`; `seconds` in the order of enum ctattr_timeout_tcp & co.
+
+    `family` is AF_INET or AF_INET6; all in the calling thread's namespace.
+    """
+    values = b"".join(
+        _attribute(kind, struct.pack(">I", value)) for kind, value in enumerate(seconds, 1)
+    )
+    with open_conntrack() as control:
+        _ask(
+            control,
+            TIMEOUT_NEW,
+            0,
+            _attribute(1, name.encode() + b"\0")
+            + _attribute(2, struct.pack(">H", family))
+            + _attribute(3, bytes((protocol,)))
+            + _attribute(4 | NESTED, values),
+        )
 
 
 def log_prefix(message: bytes) -> bytes:

@@ -20,6 +20,8 @@ from tests.differential.entries import Entry, our_entry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from firewalld_py.rules.ruleset import Ruleset
+
 # A packet that the kernel judges but does not forward gets this mark, and a rule drops it.
 DROP_MARK: Final = 1
 
@@ -27,9 +29,10 @@ DROP_MARK: Final = 1
 class OurJudge:
     """Judges the packets of one sequence; `reason` and `table` explain the last answer."""
 
-    def __init__(self, switches: Mapping[str, int]) -> None:
+    def __init__(self, switches: Mapping[str, int], ruleset: Ruleset | None = None) -> None:
+        """`ruleset` is one that accepts; it has to drop what has DROP_MARK."""
         self._conntrack = Conntrack(_settings(switches))
-        self._firewall = Firewall(_RULESET, self._conntrack)
+        self._firewall = Firewall(ruleset or _RULESET, self._conntrack)
         self._decision: Decision | None = None
         self._now = 0.0
 
@@ -38,11 +41,15 @@ class OurJudge:
 
         None for a fragment that tracking does not see: its datagram is not whole, or never will be.
         """
-        meta = PacketMeta(mark=0 if accept else DROP_MARK)
+        meta = PacketMeta(mark=self.mark(data) if accept else DROP_MARK)
         decision = self._firewall.handle(data, meta, now)
         self._decision = decision
         self._now = now
         return ANSWERS.get((decision.info.state, decision.info.direction))
+
+    def mark(self, data: bytes) -> int:
+        """The mark with which a packet comes that is to be accepted."""
+        return 0
 
     def protocol(self) -> int:
         """The last packet's protocol; of a fragment that made a datagram whole, the datagram's."""
@@ -101,7 +108,7 @@ def _plan() -> dict[str, object]:
     dropped = {
         "name": "dropped", "file": "differential", "line": 1, "verdict": "drop",
         "match": [["mark", False, [[DROP_MARK, 0xFFFFFFFF]]]],
-        **dict.fromkeys(("log", "mark", "helper", "reject")),
+        "labels": [], **dict.fromkeys(("log", "mark", "connmark", "template", "reject")),
     }  # fmt: skip
     chain: dict[str, object] = {"policy": "accept", "rules": []}
     forward = {"policy": "accept", "rules": [dropped]}

@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
+from firewalld_py.policy.config import ConntrackConfig
 from firewalld_py.rules.build import Plan, plan_rules
 from firewalld_py.service.channel import channel_pair
 from firewalld_py.service.messages import (
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 TIMEOUT_S: Final = 10.0
 CONFIGURE: Final = Configure(
     queue=QUEUE, queue_length=1024, copy_range=2048, batch=64, gso=True, receive_buffer=1 << 22,
-    fail_open=False, max_connections=1000, tcp_loose=True, tcp_be_liberal=False,
-    tcp_max_retrans=3, tcp_ignore_invalid_rst=False, checksum=False, timeouts={},
+    fail_open=False, conntrack=ConntrackConfig(max=1000).numbers(),
 )  # fmt: skip
 M = TypeVar("M", bound=Message)
 

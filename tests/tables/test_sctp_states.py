@@ -137,7 +137,7 @@ class Walk:
     def send(self, packet: Packet) -> tuple[str, str]:
         """Track and accept a packet; its state, and its reason if it is INVALID ("" if not)."""
         info = self.conntrack.inspect(packet, NOW)
-        assert self.conntrack.confirm(info, packet, "", NOW) == OK
+        assert self.conntrack.confirm(info, packet, NOW) == OK
         return CT_STATE_NAMES[info.state], REASON_NAMES[info.reason] if info.reason else ""
 
     def state(self) -> str:

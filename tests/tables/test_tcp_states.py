@@ -134,7 +134,7 @@ class Walk:
         """Track and accept a segment; its state, and its reason if it is INVALID ("" if not)."""
         packet = self.segment(direction, flags, seq, ack)
         info = self.conntrack.inspect(packet, NOW)
-        assert self.conntrack.confirm(info, packet, "", NOW) == OK
+        assert self.conntrack.confirm(info, packet, NOW) == OK
         return CT_STATE_NAMES[info.state], REASON_NAMES[info.reason] if info.reason else ""
 
     def connection(self) -> TcpConnection | None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from firewalld_py.conntrack import connection as module
 from firewalld_py.conntrack.connection import (
     DIRECTION_NAMES,
+    LABELS_CHANGED,
+    MARK_CHANGED,
+    NO_TEMPLATE,
     ORIGINAL,
     REPLY,
     STATE_NAMES,
     CtInfo,
+    Template,
 )
 from firewalld_py.packet.reasons import OK
 from tests.segments import connection_for, datagram
@@ -37,9 +41,39 @@ def test_packets_and_octets_are_counted_by_direction_and_the_deadline_moves() ->
 
 def test_a_new_connection_has_no_status_no_master_no_helper_and_no_mark() -> None:
     entry = connection_for(datagram())
-    assert (entry.status, entry.master, entry.helper, entry.mark) == (0, None, "", 0)
+    assert (entry.status, entry.mark, entry.extension) == (0, 0, None)
+    assert (entry.master(), entry.helper(), entry.labels(), entry.zone()) == (None, "", 0, 0)
 
 
 def test_what_is_said_of_a_packet_without_a_connection() -> None:
     info = CtInfo(module.UNTRACKED)
     assert (info.direction, info.connection, info.reason) == (ORIGINAL, None, OK)
+
+
+def test_of_two_templates_the_later_ones_words_count() -> None:
+    first = Template(3, "ftp", {"udp_timeout": 7})
+    second = Template(0, "sip")
+    assert first.over(NO_TEMPLATE) is first
+    both = second.over(first)
+    assert (both.zone, both.helper) == (3, "sip")
+    assert both.timeouts is first.timeouts
+    assert Template(4, "", {"udp_timeout": 8}).over(first).timeouts is not first.timeouts
+
+
+def test_a_mark_is_changed_within_its_mask_and_the_change_is_told() -> None:
+    entry = connection_for(datagram())
+    assert entry.change_mark(0x12, 0xFF) == MARK_CHANGED
+    assert entry.change_mark(0x3400, 0xFF00) == MARK_CHANGED
+    assert entry.mark == 0x3412
+    assert entry.change_mark(0x12, 0xFF) == 0
+    assert entry.change_mark(0, 0) == 0
+
+
+def test_labels_stay_and_only_new_ones_are_a_change() -> None:
+    entry = connection_for(datagram())
+    assert entry.add_labels(0) == 0
+    assert entry.extension is None
+    assert entry.add_labels(1 << 127) == LABELS_CHANGED
+    assert entry.add_labels(1) == LABELS_CHANGED
+    assert entry.add_labels(1) == 0
+    assert entry.labels() == 1 << 127 | 1

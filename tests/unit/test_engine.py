@@ -22,6 +22,7 @@ from firewalld_py.conntrack.connection import (
     UNTRACKED,
     Connection,
     CtInfo,
+    Template,
 )
 from firewalld_py.conntrack.engine import Conntrack, make_trackers
 from firewalld_py.conntrack.expectation import MAX_PER_MASTER, Expectation
@@ -42,8 +43,8 @@ ALL: Final = 1 << 30
 
 def accepted(conntrack: Conntrack, packet: Packet, now: float = 0.0, helper: str = "") -> CtInfo:
     """Track a packet and let it through."""
-    info = conntrack.inspect(packet, now)
-    assert conntrack.confirm(info, packet, helper, now) == OK
+    info = conntrack.inspect(packet, now, Template(helper=helper))
+    assert conntrack.confirm(info, packet, now) == OK
     return info
 
 
@@ -69,7 +70,7 @@ def test_a_connection_is_in_the_table_only_after_its_first_packet_was_accepted()
     assert (info.state, conntrack.table.size) == (NEW, 0)
     assert not connection_of(info).status & CONFIRMED
     assert conntrack.inspect(datagram(REPLY), 0.0).state == NEW  # nobody asked, as yet
-    assert conntrack.confirm(info, datagram(), "", 0.0) == OK
+    assert conntrack.confirm(info, datagram(), 0.0) == OK
     assert connection_of(info).status & CONFIRMED
     answer = conntrack.inspect(datagram(REPLY), 0.0)
     assert (answer.state, answer.direction) == (ESTABLISHED, REPLY)
@@ -93,7 +94,7 @@ def test_checksums_are_not_checked_in_what_this_machine_sends() -> None:
 def test_there_is_nothing_to_confirm_of_invalid_and_untracked_packets() -> None:
     conntrack = Conntrack(Settings())
     for state in (INVALID, UNTRACKED):
-        assert conntrack.confirm(CtInfo(state), datagram(), "", 0.0) == OK
+        assert conntrack.confirm(CtInfo(state), datagram(), 0.0) == OK
     assert conntrack.table.size == 0
 
 
@@ -101,8 +102,8 @@ def test_a_table_that_fills_up_meanwhile_is_full_at_the_end_too() -> None:
     conntrack = Conntrack(Settings(maximum=1))
     first = conntrack.inspect(datagram(sport=1), 0.0)
     second = conntrack.inspect(datagram(sport=2), 0.0)
-    assert conntrack.confirm(first, datagram(sport=1), "", 0.0) == OK
-    assert conntrack.confirm(second, datagram(sport=2), "", 0.0) == TABLE_FULL
+    assert conntrack.confirm(first, datagram(sport=1), 0.0) == OK
+    assert conntrack.confirm(second, datagram(sport=2), 0.0) == TABLE_FULL
 
 
 def test_a_connection_that_is_past_its_deadline_makes_room() -> None:
@@ -130,6 +131,41 @@ def test_tracking_counts_packets_and_octets_of_both_directions() -> None:
     assert (connection.reply_packets, connection.reply_octets) == (1, 32)
 
 
+def test_the_same_flow_in_two_zones_is_two_connections() -> None:
+    conntrack = Conntrack(Settings())
+    inside, outside = Template(7), Template(8)
+    first = conntrack.inspect(datagram(), 0.0, inside)
+    assert conntrack.confirm(first, datagram(), 0.0) == OK
+    assert connection_of(first).zone() == 7
+    assert conntrack.inspect(datagram(REPLY), 0.0, outside).state == NEW
+    assert conntrack.inspect(datagram(REPLY), 0.0).state == NEW
+    assert conntrack.inspect(datagram(REPLY), 0.0, inside).state == ESTABLISHED
+
+
+def test_an_error_is_about_the_connection_of_its_own_zone() -> None:
+    conntrack = Conntrack(Settings())
+    asked = datagram()
+    assert conntrack.confirm(conntrack.inspect(asked, 0.0, Template(7)), asked, 0.0) == OK
+    quoted = wire.icmp(3, 3, payload=asked.data)
+    error = parse(wire.ip(wire.ROUTER4, wire.CLIENT4, wire.ICMP, quoted), PacketMeta())
+    assert conntrack.inspect(error, 0.0, Template(7)).state == RELATED
+    assert conntrack.inspect(error, 0.0).state == INVALID
+
+
+def test_a_rules_timeouts_are_those_of_the_connections_that_its_packets_open() -> None:
+    conntrack = Conntrack(Settings())
+    short = Template(timeouts={"udp_timeout": 7})
+    info = conntrack.inspect(datagram(), 0.0, short)
+    assert conntrack.confirm(info, datagram(), 0.0) == OK
+    assert connection_of(info).deadline == 7.0
+    # From now on too, whatever rules say of a later packet.
+    accepted(conntrack, datagram(REPLY), 3.0)
+    assert connection_of(info).deadline == 10.0
+    other = accepted(conntrack, datagram(sport=99), 0.0)
+    conntrack.inspect(datagram(sport=99), 1.0, short)
+    assert connection_of(other).deadline == 31.0
+
+
 # --- expectations ---
 
 
@@ -150,7 +186,7 @@ def test_an_expected_connection_is_related_until_it_is_answered_and_knows_its_ma
     first = accepted(conntrack, datagram(dport=2000), 1.0)
     connection = connection_of(first)
     assert (first.state, first.direction) == (RELATED, ORIGINAL)
-    assert connection.master is master
+    assert connection.master() is master
     assert connection.status & EXPECTED
     assert connection.mark == 7
     assert accepted(conntrack, datagram(dport=2000), 1.0).state == RELATED
@@ -172,7 +208,7 @@ def test_an_expectation_is_used_once() -> None:
 
 def test_the_helper_of_an_expectation_becomes_the_connections() -> None:
     conntrack, _master = with_expectation(2000, helper="next")
-    assert connection_of(accepted(conntrack, datagram(dport=2000))).helper == "next"
+    assert connection_of(accepted(conntrack, datagram(dport=2000))).helper() == "next"
 
 
 @pytest.mark.parametrize("when", [60.0, 1000.0])
@@ -233,9 +269,9 @@ def test_a_helper_reads_the_control_connection_and_its_expectation_is_met(
 ) -> None:
     conntrack = Conntrack(Settings())
     master = connection_of(accepted(conntrack, announcing(2000), helper="announced"))
-    assert master.helper == "announced"
+    assert master.helper() == "announced"
     data = accepted(conntrack, datagram(dport=2000))
-    assert (data.state, connection_of(data).master) == (RELATED, master)
+    assert (data.state, connection_of(data).master()) == (RELATED, master)
 
 
 def test_a_helper_is_asked_about_every_accepted_packet_of_its_connection_both_ways(

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from firewalld_py.conntrack.flow import IPV4_KEY, IPV6_KEY, NO_KEY, flow_key, reply_key
+from firewalld_py.conntrack.flow import (
+    IPV4_KEY,
+    IPV6_KEY,
+    NO_KEY,
+    address_size,
+    flow_key,
+    in_zone,
+    reply_key,
+    zone_of,
+)
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.packet.reasons import OK
@@ -68,3 +77,21 @@ def test_all_other_icmp_types_have_no_answer() -> None:
             if reply_key(ends + bytes((0, 7, kind, 0, protocol))) != NO_KEY
         }
         assert with_answer == known
+
+
+@pytest.mark.parametrize("ends", [(wire.CLIENT4, wire.SERVER4), (wire.CLIENT6, wire.SERVER6)])
+@pytest.mark.parametrize("zone", [1, 255, 256, 65535])
+def test_a_zone_is_part_of_the_key_and_of_the_answers(ends: tuple[bytes, bytes], zone: int) -> None:
+    key = key_of(*ends, wire.UDP, wire.udp())
+    inside = in_zone(key, zone)
+    assert (zone_of(inside), zone_of(key)) == (zone, 0)
+    assert in_zone(key, 0) == key
+    answer = reply_key(inside)
+    assert answer == in_zone(reply_key(key), zone)
+    assert reply_key(answer) == inside
+    assert address_size(inside) == len(ends[0])
+
+
+def test_a_query_in_a_zone_is_answered_in_it() -> None:
+    key = key_of(wire.CLIENT4, wire.SERVER4, wire.ICMP, wire.query(8))
+    assert reply_key(in_zone(key, 7)) == in_zone(reply_key(key), 7)

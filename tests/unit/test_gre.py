@@ -54,7 +54,7 @@ def call(number: int, direction: int = ORIGINAL, payload: int = PPP) -> Packet:
 def accepted(conntrack: Conntrack, a_packet: Packet) -> CtInfo:
     """Track a packet and let it through."""
     info = conntrack.inspect(a_packet, 0.0)
-    assert conntrack.confirm(info, a_packet, "", 0.0) == OK
+    assert conntrack.confirm(info, a_packet, 0.0) == OK
     return info
 
 

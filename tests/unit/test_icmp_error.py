@@ -50,7 +50,7 @@ def judged(asked: Scapy, error: Scapy | bytes) -> CtInfo:
     packet = parsed(error)
     assert packet.fault == OK
     assert is_icmp_error(packet)
-    return inspect_error(packet, table, 1.0)
+    return inspect_error(packet, table, 1.0, 0)
 
 
 @pytest.mark.parametrize(

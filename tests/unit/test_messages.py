@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from firewalld_py.policy.config import ConntrackConfig
 from firewalld_py.service import messages as module
 from firewalld_py.service.messages import (
     MAX_MESSAGE,
@@ -41,8 +42,7 @@ LOG_EVENT: Final = LogEvent(
 )  # fmt: skip
 CONFIGURE: Final = Configure(
     queue=0, queue_length=8192, copy_range=2048, batch=64, gso=True, receive_buffer=1 << 24,
-    fail_open=False, max_connections=262144, tcp_loose=True, tcp_be_liberal=False,
-    tcp_max_retrans=3, tcp_ignore_invalid_rst=False, checksum=False, timeouts={"udp_timeout": 30},
+    fail_open=False, conntrack=ConntrackConfig().numbers(),
 )  # fmt: skip
 EVERY_MESSAGE: Final[list[Message]] = [
     Bound(3),

@@ -14,7 +14,7 @@ from firewalld_py.packet.reasons import REASON_NAMES
 from firewalld_py.pipeline import Decision, Firewall
 from firewalld_py.rules.build import build_ruleset
 from tests import wire
-from tests.plans import firewall, log, plan, rule
+from tests.plans import firewall, log, plan, rule, template
 
 QUESTION: Final = wire.ip(wire.CLIENT4, wire.SERVER4, wire.UDP, wire.udp(dport=53))
 ANSWER: Final = wire.ip(wire.SERVER4, wire.CLIENT4, wire.UDP, wire.udp(sport=53, dport=40000))
@@ -173,10 +173,10 @@ def test_a_raw_drop_is_logged_once() -> None:
 
 
 def test_a_helper_that_raw_assigns_is_the_new_connections() -> None:
-    judge = firewall(plan(prerouting=[rule("continue", TO_53, helper="ftp")]))
+    judge = firewall(plan(prerouting=[rule("continue", TO_53, template=template(helper="ftp"))]))
     connection = sent(judge, QUESTION).info.connection
     assert connection is not None
-    assert connection.helper == "ftp"
+    assert connection.helper() == "ftp"
 
 
 def tcp(flags: str, seq: int, ack: int, *, reply: bool = False) -> bytes:

@@ -61,7 +61,9 @@ def test_a_whole_rule() -> None:
         ],
         "log": None,
         "mark": None,
-        "helper": None,
+        "connmark": None,
+        "labels": [],
+        "template": None,
         "verdict": "reject",
         "reject": {"with": "tcp-reset", "rate": 5.0, "burst": 6},
     }
@@ -106,6 +108,9 @@ def test_a_whole_rule() -> None:
             [["proto", True, [17]], ["proto", False, [6]], ["tcp_flags", False, [[23, 2]]]],
         ),
         ("{mark: 0x1/0xff, action: drop}", [["mark", False, [[1, 255]]]]),
+        ("{not: {connmark: 1}, action: drop}", [["connmark", True, [[1, 0xFFFFFFFF]]]]),
+        ("{label: [3, 127], action: drop}", [["label", False, [3, 127]]]),
+        ("{zone: 7, action: drop}", [["zone", False, [7]]]),
         ("{not: {src: 10.0.0.1}, action: drop}", [["src", True, [["0a000001", "0a000001"]]]]),
     ],
 )

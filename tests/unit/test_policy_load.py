@@ -114,6 +114,9 @@ def test_the_values_of_matches(rule: str, value: object) -> None:
         ("{log: on}", Action("continue", Log())),
         ("{log: false, action: drop}", Action("drop")),
         ("{action: {mark: 0x1/0xf}}", Action("continue", mark=Mark(1, 15))),
+        ("{action: {connmark: 0x1/0xf}}", Action("continue", connmark=Mark(1, 15))),
+        ("{action: [{label: 7}, accept]}", Action("accept", labels=(7,))),
+        ("{action: {label: [0, 127]}}", Action("continue", labels=(0, 127))),
         (
             "{action: [{log: {prefix: x, level: 7, limit: 1/m, burst: 3}}, {mark: 1}, accept]}",
             Action("accept", Log("x", 7, 1 / 60, 3), Mark(1, 0xFFFFFFFF)),
@@ -122,6 +125,25 @@ def test_the_values_of_matches(rule: str, value: object) -> None:
 )
 def test_actions(rule: str, action: Action) -> None:
     assert one_rule(rule).action == action
+
+
+@pytest.mark.parametrize(
+    ("rule", "action"),
+    [
+        ("{in: lan0, action: {zone: 5}}", Action("continue", zone=5)),
+        ("{action: [{zone: 0}, accept]}", Action("accept", zone=0)),
+        (
+            "{proto: udp, action: {timeout: {udp_timeout: 10s, udp_timeout_stream: 2m}}}",
+            Action("continue", timeouts={"udp_timeout": 10, "udp_timeout_stream": 120}),
+        ),
+        (
+            "{proto: [tcp, esp], action: {timeout: {generic_timeout: 5}}}",
+            Action("continue", timeouts={"generic_timeout": 5}),
+        ),
+    ],
+)
+def test_what_raw_rules_want_of_tracking(rule: str, action: Action) -> None:
+    assert one_rule(rule, "raw/prerouting").action == action
 
 
 @pytest.mark.parametrize("kind", REJECTS)
@@ -150,7 +172,7 @@ def test_a_helper_that_is_there_can_be_named(monkeypatch: pytest.MonkeyPatch) ->
     )
     assert_problems(
         in_chain("raw/output", "{§action: [{helper: ftp}, notrack]}"),
-        "a helper cannot follow what is not tracked",
+        "helper says how to track what notrack leaves untracked: helper or notrack",
     )
 
 
@@ -236,6 +258,15 @@ BAD_ACTION = f"expected {EXPECTED}, found"
         ("{action: {mark: §0x5/0x3}}", "mark: mark '0x5/0x3' has bits outside of its mask => 0x1/"),
         ("{action: {log: §false}}", "log: nothing to do"),
         ("{action: {helper: §nohelper}}", "helper: unknown helper 'nohelper'"),
+        ("{action: {connmark: §0x5/0x3}}", "connmark: mark '0x5/0x3' has bits outside"),
+        ("{action: {label: [1, §128]}}", "expected a number from 0 to 127, found '128'"),
+        ("{action: {label: §[]}}", "label: expected a label's number"),
+        ("{action: {zone: §70000}}", "zone: expected a number from 0 to 65535, found '70000'"),
+        ("{action: {timeout: §{}}}", "timeout: expected timeouts by name"),
+        ("{§action: {zone: 5}}", "zone is possible in raw only"),
+        ("{§action: {timeout: {udp_timeout: 5}}}", "timeout is possible in raw only"),
+        ("{label: §x, action: drop}", "label: expected a number"),
+        ("{zone: §-1, action: drop}", "zone: expected a number"),
         ("{§action: notrack}", "notrack is possible in raw only"),
         ("{log: §maybe, action: drop}", "log: expected true or {prefix: TEXT, limit: RATE, level"),
         ("{log: §[], action: drop}", "log: expected log as a mapping, found a list"),
@@ -276,6 +307,19 @@ def test_faults_of_a_rule(rule: str, message: str) -> None:
     [
         ("raw/prerouting", "{§state: new, action: drop}", "state is not known in raw"),
         ("raw/output", "{not: {§state: new}, action: drop}", "state is not known in raw"),
+        ("raw/prerouting", "{§label: 1, action: drop}", "label is not known in raw"),
+        ("raw/prerouting", "{§connmark: 1, action: drop}", "connmark is not known in raw"),
+        ("raw/output", "{§zone: 1, action: drop}", "zone is not known in raw"),
+        ("raw/output", "{action: {timeout: {§udp_timeot: 5}}}", "unknown key 'udp_timeot' in"),
+        ("raw/output", "{action: {timeout: {udp_timeout: §5 x}}}", "udp_timeout: expected"),
+        ("raw/output", "{§action: {connmark: 1}}", "connmark is possible in filter only"),
+        ("raw/output", "{§action: {label: 1}}", "label is possible in filter only"),
+        ("raw/output", "{§action: [{zone: 1}, notrack]}", "zone says how to track what notrack"),
+        (
+            "raw/output",
+            "{proto: tcp, §action: {timeout: {udp_timeout: 5}}}",
+            "udp_timeout is not for tcp, which is all that the rule matches",
+        ),
         ("raw/prerouting", "{§out: wan0, action: drop}", "out is not known in raw/prerouting"),
         ("filter/input", "{§out: wan0, action: drop}", "out is not known in filter/input"),
         ("raw/output", "{§in: lan0, action: drop}", "in is not known in raw/output"),

@@ -10,17 +10,20 @@ import pytest
 from firewalld_py.rules.build import CHAINS, PlanError, RulesetBuilder, build_ruleset, plan_rules
 from firewalld_py.rules.matches import (
     AddressMatch,
+    ConnmarkMatch,
     FamilyMatch,
     IcmpMatch,
     InterfaceMatch,
+    LabelMatch,
     MarkMatch,
     PortMatch,
     ProtocolMatch,
     StateMatch,
     TcpFlagsMatch,
+    ZoneMatch,
 )
 from firewalld_py.rules.ruleset import REJECT, VERDICT_NAMES, Ruleset
-from tests.plans import log, plan, rule
+from tests.plans import log, plan, rule, template
 
 EVERY_MATCH: list[tuple[str, Any]] = [
     ("state", 6),
@@ -35,6 +38,9 @@ EVERY_MATCH: list[tuple[str, Any]] = [
     ("icmp", [[1, 8, 0, 255], [58, 128, 0, 0]]),
     ("tcp_flags", [[0x17, 0x02]]),
     ("mark", [[1, 255]]),
+    ("connmark", [[1, 255]]),
+    ("!label", [0, 127]),
+    ("zone", [5, 6]),
 ]
 
 
@@ -58,6 +64,9 @@ def test_every_kind_of_match_is_built() -> None:
         (IcmpMatch, False),
         (TcpFlagsMatch, False),
         (MarkMatch, False),
+        (ConnmarkMatch, False),
+        (LabelMatch, True),
+        (ZoneMatch, False),
     ]
     ports = made.matches[8]
     assert isinstance(ports, PortMatch)
@@ -73,13 +82,21 @@ def test_everything_else_of_a_rule_is_built() -> None:
         name="no telnet",
         log=log("telnet ", rate=5.0, burst=7, level=3),
         mark=[1, 255],
-        helper="ftp",
+        connmark=[2, 0xFF00],
+        labels=[0, 127],
+        template=template(5, "ftp", {"udp_timeout": 7}),
         reject={"with": "tcp-reset", "rate": 2.0, "burst": 3},
     )
     (made,) = built(plan(input_=[a_rule])).filter_input.rules
     assert (made.name, made.file, made.line) == ("no telnet", "rules.yaml", 1)
     assert made.verdict == REJECT
-    assert (made.mark_value, made.mark_mask, made.helper) == (1, 255, "ftp")
+    assert (made.mark_value, made.mark_mask) == (1, 255)
+    assert (made.connmark_value, made.connmark_mask) == (2, 0xFF00)
+    assert made.labels == 1 | 1 << 127
+    assert made.template is not None
+    assert (made.template.zone, made.template.helper) == (5, "ftp")
+    assert made.template.timeouts is not None
+    assert made.template.timeouts.udp == 7.0
     assert made.log is not None
     assert (made.log.prefix, made.log.level, made.log.bucket.rate) == ("telnet ", 3, 5.0)
     assert made.reject_bucket is not None

@@ -10,21 +10,32 @@ from typing import Final
 
 import pytest
 
-from firewalld_py.conntrack.connection import ESTABLISHED, INVALID, NEW, UNTRACKED, CtInfo
+from firewalld_py.conntrack.connection import (
+    ESTABLISHED,
+    INVALID,
+    NEW,
+    UNTRACKED,
+    Connection,
+    CtInfo,
+)
+from firewalld_py.conntrack.flow import flow_key, in_zone, reply_key
 from firewalld_py.packet.packet import UNKNOWN_INTERFACE, Packet, PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.rules.matches import (
     AddressMatch,
+    ConnmarkMatch,
     FamilyMatch,
     IcmpMatch,
     InterfaceMatch,
     Interfaces,
+    LabelMatch,
     MarkMatch,
     Match,
     PortMatch,
     ProtocolMatch,
     StateMatch,
     TcpFlagsMatch,
+    ZoneMatch,
 )
 from tests import wire
 
@@ -258,3 +269,31 @@ def test_interfaces_that_went_are_forgotten() -> None:
 def test_a_match_without_a_question_is_none() -> None:
     with pytest.raises(NotImplementedError):
         asked(Match(False), UDP4)
+
+
+def connection_matches(inverted: bool) -> list[Match]:
+    return [
+        ConnmarkMatch(inverted, [(9, 0xFF), (0x500, 0xF00)]),
+        LabelMatch(inverted, 1 << 3 | 1 << 127),
+        ZoneMatch(inverted, frozenset({7})),
+    ]
+
+
+def test_what_tracking_knows_of_the_connection_is_asked() -> None:
+    packet = parse(UDP4, PacketMeta())
+    key = in_zone(flow_key(packet), 7)
+    connection = Connection(wire.UDP, key, reply_key(key), 0.0)
+    connection.mark = 0x5FF
+    connection.add_labels(1 << 127)
+    other = Connection(wire.UDP, flow_key(packet), reply_key(flow_key(packet)), 0.0)
+    for inverted in (False, True):
+        for match in connection_matches(inverted):
+            assert match.matches(packet, CtInfo(NEW, connection=connection), 0) != inverted
+            assert match.matches(packet, CtInfo(NEW, connection=other), 0) == inverted
+
+
+def test_what_has_no_connection_meets_neither_these_nor_their_inverse() -> None:
+    packet = parse(UDP4, PacketMeta())
+    for inverted in (False, True):
+        for match in connection_matches(inverted):
+            assert not match.matches(packet, CtInfo(UNTRACKED), 0)

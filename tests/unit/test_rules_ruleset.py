@@ -13,7 +13,7 @@ from firewalld_py.rules import ruleset as module
 from firewalld_py.rules.build import Plan, build_ruleset
 from firewalld_py.rules.ruleset import VERDICT_NAMES, Chain, Outcome
 from tests import wire
-from tests.plans import log, plan, rule
+from tests.plans import log, plan, rule, template
 
 QUESTION = wire.ip(wire.CLIENT4, wire.SERVER4, wire.UDP, wire.udp(bytes(10), dport=53))
 TO_53 = ("dport", [[53, 53]])
@@ -94,12 +94,12 @@ def test_a_mark_that_is_set_does_not_meet_a_rule_before_it() -> None:
 
 def test_a_helper_is_assigned_by_the_last_rule_that_names_one() -> None:
     chain = chain_of(
-        rule("continue", TO_53, helper="ftp"),
-        rule("continue", TO_80, helper="irc"),
-        rule("continue", TO_53, helper="sip"),
+        rule("continue", TO_53, template=template(helper="ftp")),
+        rule("continue", TO_80, template=template(helper="irc")),
+        rule("continue", TO_53, template=template(helper="sip")),
     )
-    assert sent(chain).helper == "sip"
-    assert sent(chain_of(rule("accept"))).helper == ""
+    assert sent(chain).template.helper == "sip"
+    assert sent(chain_of(rule("accept"))).template.helper == ""
 
 
 def test_a_log_limit_swallows_lines_and_the_next_line_says_how_many() -> None:

@@ -32,7 +32,7 @@ def segment(to_server: bool, flags: int, seq: int, ack: int) -> bytes:
 def state(conntrack: Conntrack, data: bytes, now: float) -> int:
     packet = parse(data, PacketMeta())
     info = conntrack.inspect(packet, now)
-    conntrack.confirm(info, packet, "", now)
+    conntrack.confirm(info, packet, now)
     return info.state
 
 

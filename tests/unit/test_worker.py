@@ -188,9 +188,9 @@ def test_whoever_speaks_without_configuring_first_is_refused(worker: WorkerBench
     assert worker.ended() == 1
 
 
-def test_a_timeout_that_nobody_knows_is_a_failure_that_names_it(worker: WorkerBench) -> None:
-    worker.configure(timeouts={"tcp_timeout_dreaming": 5})
-    assert "tcp_timeout_dreaming" in worker.expect(Failed).error
+def test_a_setting_that_is_missing_is_a_failure_that_names_it(worker: WorkerBench) -> None:
+    worker.configure(conntrack={"max": 5})
+    assert "tcp_loose" in worker.expect(Failed).error
     assert worker.ended() == 1
 
 
