@@ -24,7 +24,6 @@ from firewalld_py.packet.reasons import (
     POLICY,
     REASON_NAMES,
     RULE,
-    TABLE_FULL,
 )
 from firewalld_py.rules.ruleset import (
     ACCEPT,
@@ -126,9 +125,11 @@ class Firewall:
             self.conntrack.changed(info.connection, outcome.changes, now)
 
         decision = _decide(verdict, packet, info, filter_chain, outcome, raw, raw_chain, now)
-        if verdict == ACCEPT and self.conntrack.confirm(info, packet, now) != OK:
-            decision.verdict = DROP
-            decision.reason = TABLE_FULL
+        if verdict == ACCEPT:
+            reason = self.conntrack.confirm(info, packet, now)
+            if reason != OK:
+                decision.verdict = DROP
+                decision.reason = reason
         return decision
 
     def _handle_fragment(self, packet: Packet, meta: PacketMeta, now: float) -> Decision:

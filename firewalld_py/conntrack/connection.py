@@ -83,15 +83,16 @@ NO_TEMPLATE: Final = Template()
 class Extension:
     """What few connections have, apart so that the others need no room for it (as nf_ct_ext).
 
-    `helper` reads the connection's payload, "" for none. `master` is the connection whose helper
-    expected this one. `labels` are LABELS bits. `timeouts` are those of a rule, None where the
-    settings' hold.
+    `helper` reads the connection's payload, "" for none, and keeps what it has to remember in
+    `helper_state`. `master` is the connection whose helper expected this one. `labels` are LABELS
+    bits. `timeouts` are those of a rule, None where the settings' hold.
     """
 
-    __slots__ = ("helper", "labels", "master", "timeouts")
+    __slots__ = ("helper", "helper_state", "labels", "master", "timeouts")
 
     def __init__(self) -> None:
         self.helper = ""
+        self.helper_state: object | None = None
         self.labels = 0
         self.master: Connection | None = None
         self.timeouts: Timeouts | None = None
@@ -135,6 +136,10 @@ class Connection:
         self.original_octets = 0
         self.reply_packets = 0
         self.reply_octets = 0
+
+    def key(self, direction: int) -> bytes:
+        """The flow key of its packets in a direction."""
+        return self.original_key if direction == ORIGINAL else self.reply_key
 
     def extended(self) -> Extension:
         """The connection's extension, made if it has none as yet."""

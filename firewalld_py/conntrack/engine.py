@@ -24,13 +24,15 @@ from firewalld_py.conntrack.connection import (
     UNTRACKED,
     Connection,
     CtInfo,
+    Extension,
     Template,
 )
 from firewalld_py.conntrack.events import Watcher, changes_of_status
 from firewalld_py.conntrack.expectation import Expectation, ExpectationTable
 from firewalld_py.conntrack.flow import NO_KEY, flow_key, in_zone, reply_key
 from firewalld_py.conntrack.gre import GreTracker
-from firewalld_py.conntrack.helpers.base import HELPERS
+from firewalld_py.conntrack.helpers.base import Call, Tables
+from firewalld_py.conntrack.helpers.registry import make_helpers
 from firewalld_py.conntrack.icmp import ICMPV6_UNTRACKED, IcmpTracker
 from firewalld_py.conntrack.icmp_error import inspect_error, is_icmp_error
 from firewalld_py.conntrack.sctp import SctpTracker
@@ -49,6 +51,7 @@ from firewalld_py.packet.protocols import (
     IPPROTO_TCP,
     IPPROTO_UDP,
     IPPROTO_UDPLITE,
+    UDP_HEADER,
 )
 from firewalld_py.packet.reasons import CHECKSUM, ICMP_NOT_A_START, OK, TABLE_FULL
 
@@ -65,15 +68,17 @@ class Conntrack(Watcher):
         self.settings = settings
         self.watcher = watcher
         self.table = Table(settings.maximum, self)
-        self.expectations = ExpectationTable()
+        self.expectations = ExpectationTable(settings.expect_max)
+        self.helpers = make_helpers(settings.helpers)
+        self._tables = Tables(self.table, self.expectations)
         self._trackers = make_trackers(settings)
 
     def inspect(self, packet: Packet, now: float, template: Template = NO_TEMPLATE) -> CtInfo:
         """State, direction and connection of a packet that no raw rule exempted."""
         if packet.fault != OK:
-            return CtInfo(INVALID, reason=packet.fault)
+            return self._faulty(packet, packet.fault, now, template)
         if self.settings.checksum and packet.meta.hook != HOOK_OUTPUT and checksum_is_wrong(packet):
-            return CtInfo(INVALID, reason=CHECKSUM)
+            return self._faulty(packet, CHECKSUM, now, template)
         if packet.protocol == IPPROTO_ICMPV6 and packet.icmp_type in ICMPV6_UNTRACKED:
             return CtInfo(UNTRACKED)
         if is_icmp_error(packet):
@@ -89,18 +94,22 @@ class Conntrack(Watcher):
         return info
 
     def confirm(self, info: CtInfo, packet: Packet, now: float) -> int:
-        """The packet was accepted: enter its connection if it is new; OK, or TABLE_FULL."""
+        """The packet was accepted: ask the helper, and enter its connection if it is new.
+
+        OK, or why the packet is to be dropped all the same: TABLE_FULL, or what its helper says.
+        """
         connection = info.connection
         if connection is None or connection.status & DYING:
             return OK
+        if connection.extension is not None and connection.extension.helper:
+            reason = self._ask_helper(connection, packet, info, now)
+            if reason != OK:
+                return reason
         if not connection.status & CONFIRMED:
             if not self.table.insert(connection, now):
                 return TABLE_FULL
             if self.watcher is not None:
                 self.watcher.created(connection, now)
-        # Not of ICMP errors about it.
-        if connection.extension is not None and packet.protocol == connection.protocol:
-            self._ask_helper(connection, packet, info.direction, now)
         return OK
 
     def changed(self, connection: Connection, changes: int, now: float) -> None:
@@ -114,8 +123,8 @@ class Conntrack(Watcher):
 
     def destroyed(self, connection: Connection) -> None:
         """A connection is gone, and with it what it led to expect."""
-        if self.expectations.size:
-            self.expectations.forget_master(connection)
+        if connection.extension is not None:
+            self._extended_destroyed(connection, connection.extension)
         if self.watcher is not None:
             self.watcher.destroyed(connection)
 
@@ -173,6 +182,7 @@ class Conntrack(Watcher):
             return CtInfo(INVALID, reason=ICMP_NOT_A_START)
         refusal = tracker.refusal(packet)
         if refusal != OK:
+            self.expectations.take(key, now)  # met, though by a packet that opens nothing
             return CtInfo(INVALID, reason=refusal)
         if self.table.is_full() and not self.table.make_room(now):
             return CtInfo(INVALID, reason=TABLE_FULL)
@@ -181,28 +191,62 @@ class Conntrack(Watcher):
             connection.extended().timeouts = template.timeouts
         expectation = self.expectations.take(key, now)
         if expectation is not None:
-            _expected_by(connection, expectation)
+            self._expected_by(connection, expectation)
         elif template.helper:
-            connection.extended().helper = template.helper
+            self._give_helper(connection, template.helper, packet.version)
         return connection
 
-    def _ask_helper(
-        self, connection: Connection, packet: Packet, direction: int, now: float
-    ) -> None:
-        helper = HELPERS.get(connection.helper())
-        if helper is None:
-            return
-        for expectation in helper.inspect(packet, connection, direction, now):
-            self.expectations.expect(expectation)
+    def _faulty(self, packet: Packet, fault: int, now: float, template: Template) -> CtInfo:
+        """INVALID; one that has the ports of an expected connection uses its expectation up."""
+        if self.expectations.size and packet.has_ports:
+            key = in_zone(flow_key(packet), template.zone)
+            if self.table.find(key, now) is None:
+                self.expectations.take(key, now)
+        return CtInfo(INVALID, reason=fault)
 
+    def _expected_by(self, connection: Connection, expectation: Expectation) -> None:
+        """What a connection has from the one that led to it (init_conntrack())."""
+        master = expectation.master
+        extension = connection.extended()
+        extension.master = master
+        extension.helper = expectation.helper
+        connection.mark = master.mark
+        connection.status |= EXPECTED
+        helper = self.helpers.get(master.helper())
+        if helper is not None:
+            helper.opened(connection, expectation, self._tables)
 
-def _expected_by(connection: Connection, expectation: Expectation) -> None:
-    """What a connection has from the one that led to it (init_conntrack())."""
-    extension = connection.extended()
-    extension.master = expectation.master
-    extension.helper = expectation.helper
-    connection.mark = expectation.master.mark
-    connection.status |= EXPECTED
+    def _give_helper(self, connection: Connection, name: str, version: int) -> None:
+        """A rule wants the helper: one that cannot read such connections is not given."""
+        helper = self.helpers.get(name)
+        if helper is not None and (version, connection.protocol) in helper.readable:
+            connection.extended().helper = name
+
+    def _ask_helper(self, connection: Connection, packet: Packet, info: CtInfo, now: float) -> int:
+        """OK, or the reason for which the helper drops the packet."""
+        helper = self.helpers.get(connection.helper())
+        if helper is None or packet.protocol != connection.protocol:  # an ICMP error about it
+            return OK
+        at = packet.transport
+        at += packet.header_length if packet.protocol == IPPROTO_TCP else UDP_HEADER
+        length = max(packet.length - at, 0)
+        payload = packet.data[at : packet.length]
+        call = Call(
+            helper, connection, packet, info.direction, info.state, length, now, self._tables
+        )
+        return helper.inspect(payload, connection, info.direction, call)
+
+    def _extended_destroyed(self, connection: Connection, extension: Extension) -> None:
+        if extension.helper:
+            self.expectations.forget_master(connection)
+            helper = self.helpers.get(extension.helper)
+            if helper is not None:
+                helper.destroyed(connection, self._tables)
+        master = extension.master
+        if master is not None:
+            helper = self.helpers.get(master.helper())
+            if helper is not None:
+                helper.child_destroyed(connection, master, self._tables)
 
 
 def _state_of(connection: Connection, direction: int) -> int:

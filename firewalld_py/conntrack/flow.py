@@ -101,6 +101,26 @@ def address_size(key: bytes) -> int:
     return 4 if len(key) < IPV6_KEY else 16
 
 
+def source(key: bytes) -> bytes:
+    return key[: address_size(key)]
+
+
+def destination(key: bytes) -> bytes:
+    size = address_size(key)
+    return key[size : 2 * size]
+
+
+def source_port(key: bytes) -> int:
+    """The source port; of ICMP and GRE what stands in its place."""
+    at = 2 * address_size(key)
+    return key[at] << 8 | key[at + 1]
+
+
+def destination_port(key: bytes) -> int:
+    at = 2 * address_size(key) + 2
+    return key[at] << 8 | key[at + 1]
+
+
 def in_zone(key: bytes, zone: int) -> bytes:
     """The key of the same flow in a zone. Precondition: `key` is one of zone 0."""
     return key + bytes((zone >> 8, zone & 0xFF)) if zone else key

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from firewalld_py.conntrack.connection import Connection
+from firewalld_py.conntrack.helpers.parameters import PARAMETER_DEFAULTS
 from firewalld_py.conntrack.timeouts import TIMEOUT_DEFAULTS, Timeouts
 from firewalld_py.packet.packet import Packet
 from firewalld_py.packet.reasons import OK
@@ -25,6 +26,8 @@ class Settings:
 
     __slots__ = (
         "checksum",
+        "expect_max",
+        "helpers",
         "maximum",
         "tcp_be_liberal",
         "tcp_ignore_invalid_rst",
@@ -42,7 +45,10 @@ class Settings:
         tcp_ignore_invalid_rst: bool = False,
         checksum: bool = False,
         timeouts: Timeouts | None = None,
+        expect_max: int = 4096,
+        helpers: dict[str, int] | None = None,
     ) -> None:
+        """`helpers` are the helpers' parameters (helpers/parameters.py), all of them."""
         self.maximum = maximum
         self.tcp_loose = tcp_loose
         self.tcp_be_liberal = tcp_be_liberal
@@ -50,10 +56,12 @@ class Settings:
         self.tcp_ignore_invalid_rst = tcp_ignore_invalid_rst
         self.checksum = checksum
         self.timeouts = timeouts if timeouts is not None else Timeouts({})
+        self.expect_max = expect_max
+        self.helpers = dict(PARAMETER_DEFAULTS) if helpers is None else helpers
 
 
 def make_settings(numbers: dict[str, int]) -> Settings:
-    """Settings from the names of the configuration's section conntrack, with all timeouts.
+    """Settings from the names of the configuration's section conntrack, all of them.
 
     Raises KeyError where one is missing.
     """
@@ -65,6 +73,8 @@ def make_settings(numbers: dict[str, int]) -> Settings:
         numbers["tcp_ignore_invalid_rst"] != 0,
         numbers["checksum"] != 0,
         Timeouts({name: numbers[name] for name in TIMEOUT_DEFAULTS}),
+        numbers["expect_max"],
+        {name: numbers[name] for name in PARAMETER_DEFAULTS},
     )
 
 

@@ -53,10 +53,14 @@ SCTP_STATE: Final = 37
 SCTP_VERIFICATION_TAG: Final = 38
 TABLE_FULL: Final = 39
 
+# What a helper has against a packet that tracking and rules let through (conntrack/helpers/).
+HELPER_COMMAND: Final = 40  # a command that is cut, or that the helper cannot read
+EXPECTATION_REFUSED: Final = 41  # what it leads to cannot be expected: two would expect one packet
+
 # What decided (pipeline.py, service/).
-RULE: Final = 40
-POLICY: Final = 41
-INTERNAL_ERROR: Final = 42
+RULE: Final = 42
+POLICY: Final = 43
+INTERNAL_ERROR: Final = 44
 
 REASON_NAMES: Final[tuple[str, ...]] = (
     "ok",
@@ -99,6 +103,8 @@ REASON_NAMES: Final[tuple[str, ...]] = (
     "sctp_state",
     "sctp_verification_tag",
     "table_full",
+    "helper_command",
+    "expectation_refused",
     "rule",
     "policy",
     "internal_error",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, cast
 
-from firewalld_py.conntrack.helpers import HELPERS
+from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.policy import packet_values, values
 from firewalld_py.policy.errors import Fault, nearest, quoted
 from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, items_of, one
@@ -91,12 +91,10 @@ def _reject(text: str) -> str:
 
 
 def _helper(text: str) -> str:
-    if text in HELPERS:
+    if text in READABLE:
         return text
-    there = (
-        f"there are: {', '.join(sorted(HELPERS))}" if HELPERS else "there is none in this version"
-    )
-    raise Fault(f"unknown helper {quoted(text)}; {there}", nearest(text, HELPERS))
+    there = ", ".join(sorted(READABLE))
+    raise Fault(f"unknown helper {quoted(text)}; there are: {there}", nearest(text, READABLE))
 
 
 def _mark(text: str) -> Mark:

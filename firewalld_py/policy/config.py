@@ -8,15 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
+from firewalld_py.conntrack.helpers.parameters import PARAMETER_DEFAULTS
 from firewalld_py.conntrack.timeouts import TIMEOUT_DEFAULTS
 from firewalld_py.policy.errors import Fault, PolicyErrors, Problem, Problems, TooManyProblems
 from firewalld_py.policy.keys import Key, Parser, Reading, Table, each, mapping, one
 from firewalld_py.policy.nodes import Mapping as MappingNode
 from firewalld_py.policy.nodes import Node, is_null, read_tree
 from firewalld_py.policy.packet_values import MARK, mark
-from firewalld_py.policy.timeouts import TIMEOUTS
+from firewalld_py.policy.timeouts import TIMEOUTS, YEAR_S
 from firewalld_py.policy.values import (
+    DURATION,
     RATE,
+    duration,
     plain_text,
     rate,
     truth,
@@ -61,13 +64,16 @@ class ConntrackConfig:
     tcp_max_retrans: int = 3
     tcp_ignore_invalid_rst: bool = False
     checksum: bool = False
+    expect_max: int = 4096
+    helpers: Mapping[str, int] = field(default_factory=lambda: dict(PARAMETER_DEFAULTS))
     timeouts: Mapping[str, int] = field(default_factory=lambda: dict(TIMEOUT_DEFAULTS))
 
     def numbers(self) -> dict[str, int]:
         """All of it by name, as conntrack.tracker.make_settings() takes it."""
         own = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        del own["timeouts"]
-        return {**{name: int(value) for name, value in own.items()}, **self.timeouts}
+        del own["timeouts"], own["helpers"]
+        own = {name: int(value) for name, value in own.items()}
+        return {**own, **self.timeouts, **self.helpers}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +192,10 @@ def _timeouts(node: Node, reading: Reading) -> dict[str, int]:
     return {**TIMEOUT_DEFAULTS, **TIMEOUTS.read(node, reading)}  # type: ignore[dict-item]
 
 
+def _helpers(node: Node, reading: Reading) -> dict[str, int]:
+    return {**PARAMETER_DEFAULTS, **_HELPERS.read(node, reading)}  # type: ignore[dict-item]
+
+
 def _reject_mark(text: str) -> int:
     value, mask = mark(text)
     if mask != 0xFFFFFFFF or not value:
@@ -206,11 +216,37 @@ def _number(low: int, high: int) -> tuple[Parser, str]:
     return one(whole_number(low, high), words), words
 
 
+def _seconds() -> tuple[Parser, str]:
+    return one(duration(1, YEAR_S), DURATION), DURATION
+
+
 def _one_of(*words: str) -> tuple[Parser, str]:
     form = f"one of {', '.join(words)}"
     return one(word(words), form), form
 
 
+# In the order of PARAMETER_DEFAULTS; names, as there, are those of the kernel's modules.
+_HELPERS: Final = Table(
+    "section helpers",
+    tuple(
+        Key(name, parse, form, doc, PARAMETER_DEFAULTS[name])
+        for name, parse, form, doc in (
+            ("ftp_loose", _BOOL, _TRUTH, "FTP commands may name a third host"),
+            ("irc_max_dcc_channels", *_number(1, 255), "DCC offers of a client at once"),
+            ("irc_dcc_timeout", *_seconds(), "how long a DCC offer stands"),
+            ("sip_timeout", *_seconds(), "how long an idle SIP connection lives"),
+            ("sip_direct_signalling", _BOOL, _TRUTH, "SIP calls come from the registrar only"),
+            ("sip_direct_media", _BOOL, _TRUTH, "media flow between the ends of signalling only"),
+            ("sip_external_media", _BOOL, _TRUTH, "media on the way they came are not expected"),
+            ("amanda_master_timeout", *_seconds(), "how long an idle Amanda connection lives"),
+            ("h323_default_rrq_ttl", *_seconds(), "how long an H.323 registration stands"),
+            ("h323_gkrouted_only", _BOOL, _TRUTH, "H.323 calls come from the gatekeeper only"),
+            ("h323_callforward_filter", _BOOL, _TRUTH, "no forwarding of calls on one side"),
+            ("netbios_ns_timeout", *_seconds(), "how long answers to a NetBIOS broadcast may come"),
+            ("snmp_timeout", *_seconds(), "how long answers to an SNMP broadcast may come"),
+        )
+    ),
+)
 CONFIG: Final = Table(
     "the configuration",
     (
@@ -276,6 +312,12 @@ CONFIG: Final = Table(
                 _TRUTH,
                 "packets with a wrong checksum are INVALID; needs gso: off",
             ),
+            (
+                "expect_max",
+                *_number(1, 1_000_000),
+                "connections that helpers expect, at most",
+            ),
+            ("helpers", _helpers, "a mapping", "what the helpers allow and how long they wait"),
             ("timeouts", _timeouts, "a mapping", "how long idle connections live"),
         ),
         _section(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NESTED: Final = 0x3FFF  # the type of an attribute without its two flags
 TUPLE, STATUS, PROTOINFO, TIMEOUT, COUNTERS_ORIGINAL, COUNTERS_REPLY = 1, 3, 4, 7, 9, 10
 MARK, ZONE, LABELS = 8, 18, 22
+EXPECTED_TUPLE, EXPECTED_MASK, EXPECTED_NUMBERS = 2, 3, (4, 9, 8)
 TUPLE_IP, TUPLE_PROTO = 1, 2
 PROTO_NUMBER, SOURCE_PORT, DESTINATION_PORT = 1, 2, 3
 ICMP_ID, ICMP_TYPE, ICMP_CODE = (4, 7), (5, 8), (6, 9)  # of ICMP and of ICMPv6
@@ -122,6 +123,14 @@ def kernel_entry(message: bytes) -> Entry:
         _number(fields.get(MARK, b"")),
         int.from_bytes(fields.get(LABELS, b""), "little"),
     )
+
+
+def expectation_fields(message: bytes) -> tuple[bytes, bytes, int, int, int]:
+    """Of an expectation: flow key, mask of the same form, seconds left, class, flags."""
+    fields = _attributes(message, ATTRIBUTES_AT, len(message))
+    key, mask = (_key(_attributes(fields[kind])) for kind in (EXPECTED_TUPLE, EXPECTED_MASK))
+    numbers = [_number(fields.get(kind, b"")) for kind in EXPECTED_NUMBERS]
+    return key, mask, numbers[0], numbers[1], numbers[2]
 
 
 def _key(parts: dict[int, bytes]) -> bytes:

@@ -17,7 +17,7 @@ import struct
 import subprocess
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from firewalld_py.conntrack.connection import ESTABLISHED, NEW, ORIGINAL, RELATED, REPLY
 from firewalld_py.packet.protocols import (
@@ -32,7 +32,14 @@ from firewalld_py.packet.protocols import (
 from tests import wire
 from tests.differential.answer import ANSWERS, INVALID_ANSWER, UNTRACKED_ANSWER, Answer
 from tests.differential.entries import Entry, kernel_entry
-from tests.differential.netlink import dump, flush, log_prefix, open_conntrack, open_log
+from tests.differential.netlink import (
+    EXPECTATION_GET,
+    dump,
+    flush,
+    log_prefix,
+    open_conntrack,
+    open_log,
+)
 from tests.differential.sequence import SWITCH_DEFAULTS
 
 if TYPE_CHECKING:
@@ -104,7 +111,7 @@ class KernelJudge:
         self._set_up_in_thread()
         self.use({})
 
-    def __enter__(self) -> KernelJudge:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -155,6 +162,10 @@ class KernelJudge:
     def entries(self) -> list[Entry]:
         """All connections of the table."""
         return [kernel_entry(message) for message in dump(self._control)]
+
+    def expectation_messages(self) -> list[bytes]:
+        """All that helpers expect, a ctnetlink message for each."""
+        return dump(self._control, EXPECTATION_GET)
 
     def _confirmed(self) -> bool:
         """Whether the packet just sent has come behind the hook that confirms."""

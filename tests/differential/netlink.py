@@ -22,9 +22,11 @@ NLM_F_DUMP: Final = 0x300
 NESTED: Final = 0x8000
 
 SUBSYS_CTNETLINK: Final = 1
+SUBSYS_EXPECTATIONS: Final = 2
 SUBSYS_ULOG: Final = 4
 SUBSYS_TIMEOUT: Final = 8
 CT_GET: Final = SUBSYS_CTNETLINK << 8 | 1
+EXPECTATION_GET: Final = SUBSYS_EXPECTATIONS << 8 | 1
 CT_DELETE: Final = SUBSYS_CTNETLINK << 8 | 2
 LOG_CONFIG: Final = SUBSYS_ULOG << 8 | 1
 TIMEOUT_NEW: Final = SUBSYS_TIMEOUT << 8 | 0
@@ -70,9 +72,9 @@ def flush(control: socket.socket) -> None:
     _ask(control, CT_DELETE, 0, b"")
 
 
-def dump(control: socket.socket) -> list[bytes]:
-    """The connection table of the socket's namespace, a netlink message for each entry."""
-    request = struct.pack("=IHHIIBBH", 20, CT_GET, NLM_F_REQUEST | NLM_F_DUMP, 1, 0, 0, 0, 0)
+def dump(control: socket.socket, what: int = CT_GET) -> list[bytes]:
+    """A table of the socket's namespace, a netlink message for each entry."""
+    request = struct.pack("=IHHIIBBH", 20, what, NLM_F_REQUEST | NLM_F_DUMP, 1, 0, 0, 0, 0)
     control.send(request)
     entries: list[bytes] = []
     while True:

@@ -1,0 +1,23 @@
+"""All helpers by the names that rules give to them, which are the kernel's."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from firewalld_py.conntrack.helpers.base import Helper, Readable
+from firewalld_py.conntrack.helpers.ftp import FtpHelper
+from firewalld_py.conntrack.helpers.parameters import PARAMETER_DEFAULTS
+
+
+def make_helpers(parameters: dict[str, int]) -> dict[str, Helper]:
+    """Every helper, with `parameters` of all names of PARAMETER_DEFAULTS."""
+    helpers: list[Helper] = [
+        FtpHelper(parameters["ftp_loose"] != 0),
+    ]
+    return {helper.name: helper for helper in helpers}
+
+
+# What connections each can read; see policy/, which knows no more of them.
+READABLE: Final[dict[str, Readable]] = {
+    name: helper.readable for name, helper in make_helpers(PARAMETER_DEFAULTS).items()
+}

@@ -1,0 +1,236 @@
+"""Helpers before both judges: exchanges packet by packet, with verdicts and what is expected.
+
+The kernel's helpers are assigned by `CT --helper`, ours by raw rules, for the same ports. After
+each packet state, direction, whether it went on, and all expectations must be the same.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from firewalld_py.conntrack.engine import Conntrack
+from firewalld_py.conntrack.expectation import Expectation
+from firewalld_py.conntrack.flow import address_size
+from firewalld_py.conntrack.tracker import Settings
+from firewalld_py.packet.packet import PacketMeta
+from firewalld_py.pipeline import Firewall
+from firewalld_py.rules.build import build_ruleset
+from firewalld_py.rules.ruleset import ACCEPT
+from tests import wire
+from tests.differential.answer import ANSWERS, Answer
+from tests.differential.describe import describe
+from tests.differential.entries import TOLERANCE_S, expectation_fields
+from tests.differential.kernel import KernelJudge, run
+from tests.plans import plan, rule, template
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# (helper, protocol, port of the control connection, IP versions)
+ASSIGNED: Final[tuple[tuple[str, int, int, tuple[int, ...]], ...]] = (
+    ("ftp", wire.TCP, 21, (4, 6)),
+)
+_PROTOCOL_NAMES: Final = {wire.TCP: "tcp", wire.UDP: "udp"}
+ANY_PORT: Final = -1
+
+
+class Expected(NamedTuple):
+    """One expectation, of either judge. `src_mask` is b"" if the whole source counts, or none."""
+
+    src: bytes
+    src_mask: bytes
+    sport: int
+    dst: bytes
+    dport: int
+    protocol: int
+    kind: int
+    flags: int
+
+
+class Waiting(NamedTuple):
+    """An expectation and how many seconds it still has."""
+
+    expected: Expected
+    seconds: int
+
+
+class Step(NamedTuple):
+    """What one judge says of one packet: its answer, whether it went on, what is expected then."""
+
+    answer: Answer | None
+    went_on: bool
+    waiting: tuple[Waiting, ...]
+
+    def agrees_with(self, other: Step) -> bool:
+        if (self.answer, self.went_on) != (other.answer, other.went_on):
+            return False
+        mine, its = dict(self.waiting), dict(other.waiting)
+        return mine.keys() == its.keys() and all(
+            abs(seconds - its[expected]) <= TOLERANCE_S for expected, seconds in mine.items()
+        )
+
+
+class HelperKernel(KernelJudge):
+    """The kernel, with its helpers assigned."""
+
+    def __init__(self) -> None:
+        super().__init__(_assign)
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        return tuple(sorted(_kernels(message) for message in self.expectation_messages()))
+
+    def step(self, data: bytes) -> Step:
+        answer, went_on = self.judge(data)
+        return Step(answer, went_on, self.waiting())
+
+
+class HelperOurs:
+    """Ours, with our helpers assigned; `parameters` are those of helpers that are not default."""
+
+    def __init__(self, parameters: Mapping[str, int] | None = None) -> None:
+        settings = Settings()
+        settings.helpers = {**settings.helpers, **(parameters or {})}
+        self.conntrack = Conntrack(settings)
+        self._firewall = Firewall(_RULESET, self.conntrack)
+
+    def step(self, data: bytes) -> Step:
+        now = time.monotonic()
+        decision = self._firewall.handle(data, PacketMeta(), now)
+        waiting = tuple(sorted(_ours(one, now) for one in self.conntrack.expectations.all(now)))
+        answer = ANSWERS[decision.info.state, decision.info.direction]
+        return Step(answer, decision.verdict == ACCEPT, waiting)
+
+
+def disagreement(
+    kernel: HelperKernel, packets: Sequence[bytes], parameters: Mapping[str, int] | None = None
+) -> str:
+    """The history of an exchange up to where the two differ; nothing if they never do."""
+    kernel.flush()
+    ours = HelperOurs(parameters)
+    history: list[str] = []
+    for data in packets:
+        theirs, mine = kernel.step(data), ours.step(data)
+        history.append(describe(data))
+        if payload := _payload(data):
+            history.append(f"    {payload!r}")
+        history.append(f"    kernel: {_told(theirs)}")
+        if not theirs.agrees_with(mine):
+            history.append(f"    OURS:   {_told(mine)}")
+            return "\n".join(history)
+    return ""
+
+
+def _payload(data: bytes) -> bytes:
+    at = 20 if data[0] >> 4 == 4 else 40
+    protocol = data[9] if at == 20 else data[6]
+    return data[at + (20 if protocol == wire.TCP else 8) :]
+
+
+def _told(step: Step) -> str:
+    waiting = "; ".join(
+        f"{one.src.hex() or 'any'}/{one.src_mask.hex()} {one.sport} -> {one.dst.hex()} {one.dport} "
+        f"protocol {one.protocol} kind {one.kind} flags {one.flags} for {seconds} s"
+        for one, seconds in step.waiting
+    )
+    return f"{step.answer}{'' if step.went_on else ' DROPPED'} [{waiting}]"
+
+
+def _kernels(message: bytes) -> Waiting:
+    key, mask, seconds, kind, flags = expectation_fields(message)
+    size = address_size(key)
+    src_mask = mask[:size]
+    src = key[:size] if any(src_mask) else b""
+    exact = src_mask in (b"\xff" * size, bytes(size))
+    sport = int.from_bytes(key[2 * size : 2 * size + 2], "big")
+    expected = Expected(
+        src,
+        b"" if exact else src_mask,
+        sport if any(mask[2 * size : 2 * size + 2]) else ANY_PORT,
+        key[size : 2 * size],
+        int.from_bytes(key[2 * size + 2 : 2 * size + 4], "big"),
+        key[2 * size + 4],
+        kind,
+        flags,
+    )
+    return Waiting(expected, seconds)
+
+
+def _ours(one: Expectation, now: float) -> Waiting:
+    expected = Expected(
+        one.src, one.src_mask, one.sport, one.dst, one.dport, one.protocol, one.kind, one.flags
+    )
+    return Waiting(expected, int(one.deadline - now))
+
+
+def _assign() -> None:
+    for version, command in ((4, "iptables"), (6, "ip6tables")):
+        for helper, protocol, port, versions in ASSIGNED:
+            if version in versions:
+                match = f"-p {_PROTOCOL_NAMES[protocol]} --dport {port}"
+                words = f"{command} -t raw -A PREROUTING {match} -j CT --helper {helper}"
+                run(words.split())
+
+
+_RULESET: Final = build_ruleset(
+    plan(
+        prerouting=[
+            rule(
+                "continue",
+                ("proto", [protocol]),
+                ("dport", [[port, port]]),
+                template=template(helper=helper),
+            )
+            for helper, protocol, port, _versions in ASSIGNED
+        ]
+    )
+)
+
+
+class Talk:
+    """Packets of connections between a client and a server, in the order in which they are sent."""
+
+    def __init__(self, version: int = 4) -> None:
+        self.version = version
+        self.client = wire.CLIENT4 if version == 4 else wire.CLIENT6
+        self.server = wire.SERVER4 if version == 4 else wire.SERVER6
+        self.packets: list[bytes] = []
+
+    def datagram(
+        self, payload: bytes, sport: int, dport: int, *, answers: bool = False, hops: int = 64
+    ) -> None:
+        """A datagram of the client, or an answer of the server; the ports are its own."""
+        ends = (self.server, self.client) if answers else (self.client, self.server)
+        segment = wire.udp(payload, sport=sport, dport=dport)
+        self.packets.append(wire.ip(*ends, wire.UDP, segment, hops))
+
+    def tcp(self, sport: int, dport: int, *, from_server: bool = False) -> TcpTalk:
+        """A TCP connection, opened by the client's SYN or the server's; not sent yet."""
+        return TcpTalk(self, sport, dport, from_server=from_server)
+
+
+class TcpTalk:
+    """One TCP connection of a Talk. `seq` are the next numbers of opener and answerer."""
+
+    def __init__(self, talk: Talk, sport: int, dport: int, *, from_server: bool) -> None:
+        ends = (talk.client, sport), (talk.server, dport)
+        self._talk = talk
+        self._ends = (ends[1], ends[0]) if from_server else ends
+        self.seq = [1000, 5000]
+
+    def open(self) -> TcpTalk:
+        """The three packets of the handshake."""
+        self.send(0, b"", "S")
+        self.send(1, b"", "SA")
+        self.send(0, b"", "A")
+        return self
+
+    def send(self, side: int, payload: bytes, flags: str = "PA", seq: int | None = None) -> None:
+        """A segment of the opener (0) or the answerer (1); `seq` is for one out of order."""
+        at = self.seq[side] if seq is None else seq
+        ack = 0 if flags == "S" else self.seq[1 - side]
+        (source, sport), (destination, dport) = self._ends[side], self._ends[1 - side]
+        segment = wire.tcp(flags, at, ack, payload=payload, sport=sport, dport=dport)
+        self._talk.packets.append(wire.ip(source, destination, wire.TCP, segment))
+        if seq is None:
+            self.seq[side] += len(payload) + ("S" in flags or "F" in flags)
