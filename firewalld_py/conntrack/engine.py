@@ -123,6 +123,8 @@ class Conntrack(Watcher):
 
     def destroyed(self, connection: Connection) -> None:
         """A connection is gone, and with it what it led to expect."""
+        if self.expectations.size:
+            self.expectations.forget_master(connection)
         if connection.extension is not None:
             self._extended_destroyed(connection, connection.extension)
         if self.watcher is not None:
@@ -237,11 +239,10 @@ class Conntrack(Watcher):
         return helper.inspect(payload, connection, info.direction, call)
 
     def _extended_destroyed(self, connection: Connection, extension: Extension) -> None:
-        if extension.helper:
-            self.expectations.forget_master(connection)
-            helper = self.helpers.get(extension.helper)
-            if helper is not None:
-                helper.destroyed(connection, self._tables)
+        """Tell the helper of a master, and that of a connection that was expected."""
+        helper = self.helpers.get(extension.helper)
+        if helper is not None:
+            helper.destroyed(connection, self._tables)
         master = extension.master
         if master is not None:
             helper = self.helpers.get(master.helper())

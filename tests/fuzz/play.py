@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from firewalld_py.conntrack.helpers.base import HELPERS
+from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.conntrack.tracker import Settings
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.reasons import REASON_NAMES
 from firewalld_py.pipeline import Decision, Firewall
 from firewalld_py.rules.build import Plan
 from firewalld_py.rules.ruleset import ACCEPT, DROP
-from tests.plans import firewall, log, plan, rule
+from tests.plans import firewall, log, plan, rule, template
 
 STEPS_S: Final = (0.0, 0.01, 1.0, 2.5, 11.0, 31.0, 61.0, 500.0)
 LOOKS: Final = 2  # of the sweep between two packets
@@ -83,8 +83,8 @@ def _swap_ends(octets: bytearray) -> None:
 def a_plan() -> Plan:
     """Rules that look at everything, so that reading anything of a packet is tried."""
     helped = [
-        rule("continue", ("dport", [[port, port]]), helper=name)
-        for port, name in enumerate(sorted(HELPERS), 21)
+        rule("continue", ("dport", [[port, port]]), template=template(helper=name))
+        for port, name in enumerate(sorted(READABLE), 21)
     ]
     return plan(
         [

@@ -25,8 +25,9 @@ from firewalld_py.conntrack.connection import (
     Template,
 )
 from firewalld_py.conntrack.engine import Conntrack, make_trackers
-from firewalld_py.conntrack.expectation import MAX_PER_MASTER, Expectation
-from firewalld_py.conntrack.helpers.base import HELPERS, Helper
+from firewalld_py.conntrack.expectation import EXPECTED as IS_EXPECTED
+from firewalld_py.conntrack.expectation import Expectation, Policy
+from firewalld_py.conntrack.helpers.base import IPV4, Call, Helper, Tables
 from firewalld_py.conntrack.icmp import IcmpTracker
 from firewalld_py.conntrack.tcp import TcpTracker
 from firewalld_py.conntrack.tracker import Settings, Tracker
@@ -34,7 +35,7 @@ from firewalld_py.conntrack.udp import UdpTracker
 from firewalld_py.packet.packet import Packet, PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.packet.protocols import HOOK_OUTPUT
-from firewalld_py.packet.reasons import CHECKSUM, OK, TABLE_FULL, UDP_LENGTH
+from firewalld_py.packet.reasons import CHECKSUM, HELPER_COMMAND, OK, TABLE_FULL, UDP_LENGTH
 from tests import wire
 from tests.segments import datagram, segment
 
@@ -169,6 +170,9 @@ def test_a_rules_timeouts_are_those_of_the_connections_that_its_packets_open() -
 # --- expectations ---
 
 
+POLICY: Final = Policy(4, 60.0)
+
+
 def with_expectation(*ports: int, helper: str = "", mark: int = 0) -> tuple[Conntrack, Connection]:
     """A control connection, to port 21, that expects UDP from the client to each of the ports."""
     conntrack = Conntrack(Settings())
@@ -176,8 +180,8 @@ def with_expectation(*ports: int, helper: str = "", mark: int = 0) -> tuple[Conn
     master = connection_of(accepted(conntrack, control))
     master.mark = mark
     for port in ports:
-        expectation = Expectation(master, b"", wire.SERVER4, wire.UDP, port, 60.0, helper=helper)
-        assert conntrack.expectations.expect(expectation)
+        expectation = Expectation(master, b"", wire.SERVER4, wire.UDP, port, helper=helper)
+        assert conntrack.expectations.expect(expectation, POLICY, 0.0) == IS_EXPECTED
     return conntrack, master
 
 
@@ -237,27 +241,41 @@ def test_expectations_go_with_their_master_when_it_expires() -> None:
 
 
 class Announced(Helper):
-    """Expects UDP to the port that the first two octets of a payload announce."""
+    """Expects UDP to the port that the first two octets of a payload announce; drops "drop"."""
 
     def __init__(self) -> None:
+        readable = frozenset({(IPV4, wire.UDP), (IPV4, wire.TCP)})
+        super().__init__("announced", readable, [POLICY])
         self.asked: list[tuple[int, bytes]] = []
+        self.told: list[str] = []
 
-    def inspect(
-        self, packet: Packet, connection: Connection, direction: int, now: float
-    ) -> list[Expectation]:
-        payload = packet.data[packet.transport + 8 :]
+    def inspect(self, payload: bytes, connection: Connection, direction: int, call: Call) -> int:
         self.asked.append((direction, payload))
-        if len(payload) < 2:
-            return []
-        port = int.from_bytes(payload[:2], "big")
-        return [Expectation(connection, b"", wire.SERVER4, wire.UDP, port, now + 60.0)]
+        if payload == b"drop":
+            return HELPER_COMMAND
+        if len(payload) >= 2:
+            call.expect(b"", wire.SERVER4, wire.UDP, int.from_bytes(payload[:2], "big"))
+        return OK
+
+    def opened(self, child: Connection, expectation: Expectation, tables: Tables) -> None:
+        self.told.append(f"opened to {expectation.dport}")
+
+    def destroyed(self, connection: Connection, tables: Tables) -> None:
+        self.told.append("destroyed")
+
+    def child_destroyed(self, child: Connection, master: Connection, tables: Tables) -> None:
+        self.told.append(f"child of {master.helper()} destroyed")
 
 
 @pytest.fixture
-def announced(monkeypatch: pytest.MonkeyPatch) -> Announced:
-    helper = Announced()
-    monkeypatch.setitem(HELPERS, "announced", helper)
-    return helper
+def announced() -> Announced:
+    return Announced()
+
+
+def helped(*helpers: Helper) -> Conntrack:
+    conntrack = Conntrack(Settings())
+    conntrack.helpers.update({helper.name: helper for helper in helpers})
+    return conntrack
 
 
 def announcing(port: int) -> Packet:
@@ -267,7 +285,7 @@ def announcing(port: int) -> Packet:
 def test_a_helper_reads_the_control_connection_and_its_expectation_is_met(
     announced: Announced,
 ) -> None:
-    conntrack = Conntrack(Settings())
+    conntrack = helped(announced)
     master = connection_of(accepted(conntrack, announcing(2000), helper="announced"))
     assert master.helper() == "announced"
     data = accepted(conntrack, datagram(dport=2000))
@@ -277,7 +295,7 @@ def test_a_helper_reads_the_control_connection_and_its_expectation_is_met(
 def test_a_helper_is_asked_about_every_accepted_packet_of_its_connection_both_ways(
     announced: Announced,
 ) -> None:
-    conntrack = Conntrack(Settings())
+    conntrack = helped(announced)
     accepted(conntrack, datagram(payload=b"a", dport=69), helper="announced")
     accepted(conntrack, datagram(REPLY, payload=b"b", dport=69))
     dropped = datagram(payload=b"c", dport=69)
@@ -288,14 +306,14 @@ def test_a_helper_is_asked_about_every_accepted_packet_of_its_connection_both_wa
 def test_a_helper_is_assigned_with_the_first_packet_or_not_at_all(
     announced: Announced,
 ) -> None:
-    conntrack = Conntrack(Settings())
+    conntrack = helped(announced)
     accepted(conntrack, datagram(payload=b"a", dport=69))
     accepted(conntrack, datagram(payload=b"b", dport=69), helper="announced")
     assert announced.asked == []
 
 
 def test_a_helper_is_not_asked_about_errors(announced: Announced) -> None:
-    conntrack = Conntrack(Settings())
+    conntrack = helped(announced)
     question = datagram(payload=b"a", dport=69)
     accepted(conntrack, question, helper="announced")
     error = wire.icmp(3, 3, payload=question.data)
@@ -307,10 +325,10 @@ def test_a_helper_is_not_asked_about_errors(announced: Announced) -> None:
 def test_of_a_helper_that_announces_too_much_the_oldest_give_way(
     announced: Announced,
 ) -> None:
-    conntrack = Conntrack(Settings())
-    for port in range(2000, 2000 + MAX_PER_MASTER + 1):
+    conntrack = helped(announced)
+    for port in range(2000, 2000 + POLICY.maximum + 1):
         accepted(conntrack, announcing(port), helper="announced")
-    assert conntrack.expectations.size == MAX_PER_MASTER
+    assert conntrack.expectations.size == POLICY.maximum
     assert accepted(conntrack, datagram(dport=2000)).state == NEW
     assert accepted(conntrack, datagram(dport=2001)).state == RELATED
 
@@ -319,3 +337,56 @@ def test_a_helper_that_is_not_there_is_no_harm() -> None:
     conntrack = Conntrack(Settings())
     assert accepted(conntrack, datagram(), helper="nobody").state == NEW
     assert accepted(conntrack, datagram()).state == NEW
+
+
+def test_a_helper_is_not_given_to_what_it_cannot_read() -> None:
+    conntrack = Conntrack(Settings())
+    question = connection_of(accepted(conntrack, datagram(dport=21), helper="ftp"))
+    assert question.helper() == ""
+
+
+def test_a_connection_that_was_expected_gets_no_helper_from_a_rule(announced: Announced) -> None:
+    conntrack = helped(announced)
+    accepted(conntrack, announcing(2000), helper="announced")
+    child = connection_of(accepted(conntrack, datagram(dport=2000), helper="announced"))
+    assert child.helper() == ""
+
+
+def test_what_a_helper_drops_opens_nothing(announced: Announced) -> None:
+    conntrack = helped(announced)
+    packet = datagram(payload=b"drop", dport=69)
+    info = conntrack.inspect(packet, 0.0, Template(helper="announced"))
+    assert info.state == NEW
+    assert conntrack.confirm(info, packet, 0.0) == HELPER_COMMAND
+    assert conntrack.table.size == 0
+
+
+def test_a_helper_hears_of_the_connections_that_it_led_to_and_of_the_end(
+    announced: Announced,
+) -> None:
+    conntrack = helped(announced)
+    accepted(conntrack, announcing(2000), helper="announced")
+    child = connection_of(accepted(conntrack, datagram(dport=2000)))
+    conntrack.table.remove(child)
+    assert announced.told == ["opened to 2000", "child of announced destroyed"]
+    (master,) = conntrack.table.connections()
+    conntrack.table.remove(master)
+    assert announced.told[-1] == "destroyed"
+
+
+@pytest.mark.parametrize(
+    "transport",
+    [
+        wire.tcp("", 1, 1, dport=2000),  # no flags at all
+        wire.tcp("S", 1, 1, dport=2000, data_offset=4),
+        wire.tcp("S", 1, 1, dport=2000)[:8],
+        wire.tcp("SA", 1, 1, dport=2000),
+    ],
+)
+def test_a_packet_that_is_invalid_uses_up_what_it_meets(transport: bytes) -> None:
+    conntrack, master = with_expectation()
+    expectation = Expectation(master, b"", wire.SERVER4, wire.TCP, 2000)
+    assert conntrack.expectations.expect(expectation, POLICY, 0.0) == IS_EXPECTED
+    packet = parse(wire.ip(wire.CLIENT4, wire.SERVER4, wire.TCP, transport), PacketMeta())
+    assert conntrack.inspect(packet, 1.0).state == INVALID
+    assert conntrack.expectations.size == 0

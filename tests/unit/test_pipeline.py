@@ -173,8 +173,8 @@ def test_a_raw_drop_is_logged_once() -> None:
 
 
 def test_a_helper_that_raw_assigns_is_the_new_connections() -> None:
-    judge = firewall(plan(prerouting=[rule("continue", TO_53, template=template(helper="ftp"))]))
-    connection = sent(judge, QUESTION).info.connection
+    judge = firewall(plan(prerouting=[rule("continue", template=template(helper="ftp"))]))
+    connection = sent(judge, tcp("S", 1, 0)).info.connection
     assert connection is not None
     assert connection.helper() == "ftp"
 

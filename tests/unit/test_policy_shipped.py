@@ -54,6 +54,7 @@ def test_the_shipped_configuration_shows_every_key() -> None:
         for sub in key.table or ():
             assert sub.name in shown
     assert set(Config().conntrack.timeouts) <= shown
+    assert set(Config().conntrack.helpers) <= shown
 
 
 def test_ipv6_neighbours_are_let_in_although_they_are_never_tracked() -> None:
