@@ -140,8 +140,8 @@ class Conntrack(Watcher):
             if isinstance(opened, CtInfo):
                 return opened
             connection = opened
-        elif key == connection.reply_key:
-            direction = REPLY  # so too where a flow answers itself and both keys are one
+        else:
+            direction = self.table.direction()
         state = _state_of(connection, direction)
         if self.watcher is None:
             result = tracker.update(connection, packet, direction, now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from firewalld_py.conntrack.connection import INVALID, ORIGINAL, RELATED, REPLY, CtInfo
+from firewalld_py.conntrack.connection import INVALID, RELATED, CtInfo
 from firewalld_py.conntrack.flow import (
     NO_KEY,
     NO_PORTS,
@@ -94,8 +94,7 @@ def inspect_error(packet: Packet, table: Table, now: float, zone: int) -> CtInfo
     size = len(packet.dst)
     if answer[size : 2 * size] != packet.dst:
         return CtInfo(INVALID, reason=ICMP_ERROR_ADDRESS)
-    direction = REPLY if answer == connection.reply_key else ORIGINAL
-    return CtInfo(RELATED, direction, connection)
+    return CtInfo(RELATED, table.direction(), connection)
 
 
 def _quoted_key(packet: Packet, at: int) -> bytes:

@@ -12,9 +12,9 @@ from typing import Final
 
 from firewalld_py.conntrack.connection import CONFIRMED, DYING, Connection
 from firewalld_py.conntrack.events import Watcher
+from firewalld_py.conntrack.key_index import KeyIndex
 
 SLOT_S: Final = 1.0
-SHARDS: Final = 64  # a power of two
 EVICTION_LOOKS: Final = 64
 MOST_DEAD: Final = 1024  # beside as many as live; then they are cleaned out
 CLEANED_AT_ONCE: Final = 4  # with each removal: twice what is enough
@@ -28,9 +28,7 @@ class Table:
         self.maximum = maximum
         self._watcher = watcher
         self.size = 0
-        # In shards: a dict is rebuilt whole when it grows or its gaps fill up, and for one that has
-        # a million keys that would take 100 ms.
-        self._shards: list[dict[bytes, Connection]] = [{} for _ in range(SHARDS)]
+        self._index = KeyIndex()
         self._wheel: dict[int, list[Connection]] = {}
         self._dead = 0  # connections that were removed and still lie in the wheel
         self._cleaning: list[Connection] = []  # a slot taken out of the wheel, to be sorted again
@@ -39,13 +37,17 @@ class Table:
 
     def find(self, key: bytes, now: float) -> Connection | None:
         """The living connection that has this key in either direction."""
-        connection = self._shard(key).get(key)
+        connection = self._index.find(key)
         if connection is None:
             return None
         if connection.deadline <= now:
             self.remove(connection)
             return None
         return connection
+
+    def direction(self) -> int:
+        """That of the key which was found last: ORIGINAL or REPLY."""
+        return self._index.direction
 
     def is_full(self) -> bool:
         return self.size >= self.maximum
@@ -54,11 +56,8 @@ class Table:
         """Enter a connection under both its keys; False if there is no room or a key is taken."""
         if self.size >= self.maximum:
             return False
-        original, reply = connection.original_key, connection.reply_key
-        if original in self._shard(original) or reply in self._shard(reply):
+        if not self._index.insert(connection):
             return False
-        self._shard(original)[original] = connection
-        self._shard(reply)[reply] = connection
         connection.status |= CONFIRMED
         self.size += 1
         self._now = now
@@ -107,12 +106,8 @@ class Table:
     def _forget(self, connection: Connection) -> bool:
         """Take a connection out of the table, though not out of the wheel; whether it was there."""
         connection.status |= DYING
-        original, reply = connection.original_key, connection.reply_key
-        if self._shard(original).get(original) is not connection:
+        if not self._index.remove(connection):
             return False
-        del self._shard(original)[original]
-        if reply != original:
-            del self._shard(reply)[reply]
         self.size -= 1
         if self._watcher is not None:
             self._watcher.destroyed(connection)
@@ -168,24 +163,15 @@ class Table:
 
     def connections(self) -> list[Connection]:
         """All entries, each once, in no particular order (a copy)."""
-        return [
-            entry
-            for shard in self._shards
-            for key, entry in shard.items()
-            if key == entry.original_key
-        ]
+        wheel = [connection for slot in self._wheel.values() for connection in slot]
+        return [entry for entry in (*wheel, *self._cleaning) if not entry.status & DYING]
 
     def clear(self) -> None:
-        for shard in self._shards:
-            shard.clear()
+        self._index.clear()
         self._wheel.clear()
         self._cleaning = []
         self._dead = 0
         self.size = 0
-
-    def _shard(self, key: bytes) -> dict[bytes, Connection]:
-        # Python's hash of octets is seeded at random: nobody can aim at one shard.
-        return self._shards[hash(key) & (SHARDS - 1)]
 
     def _look_at(self, connection: Connection, now: float) -> None:
         if connection.status & DYING:
