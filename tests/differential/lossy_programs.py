@@ -107,6 +107,12 @@ UNHURRIED: Final = LossyRun(
 DOWNLOAD_WITHOUT_SACK: Final = LossyRun(
     "download without SACK", _download(1_000_000), downloads=True, sysctls=_NO_SACK
 )
+# Slower than the link: the buffer of whoever receives runs full, and the window closes.
+SLOW_DOWNLOAD: Final = LossyRun(
+    "slow download",
+    Program(f"{CURL} --limit-rate 1M http://{{host}}/bytes/1200000", TALK, programs.http),
+    downloads=True,
+)
 UPLOAD: Final = LossyRun("upload", _UPLOAD, uploads=True)
 RUNS: Final = (
     DOWNLOAD,
@@ -123,6 +129,7 @@ RUNS: Final = (
         downloads=True,
         sysctls=_BARE,
     ),
+    SLOW_DOWNLOAD,
     UPLOAD,
     LossyRun("upload without timestamps", _UPLOAD, uploads=True, sysctls=_NO_TIMESTAMPS),
     LossyRun("ssh", _SSH, downloads=True),

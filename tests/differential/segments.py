@@ -10,6 +10,7 @@ from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.packet.protocols import (
     TCP_MIN,
+    TCP_RST,
     TCP_SYN,
     TCPOPT_EOL,
     TCPOPT_NOP,
@@ -92,3 +93,16 @@ def tcp_traits(packets: Iterable[bytes], source: bytes) -> Counter[str]:
             if kind == TCPOPT_SACK:
                 found[SACK_BLOCKS] += (size - 2) // 8
     return found
+
+
+def windows(packets: Iterable[bytes], source: bytes) -> list[int]:
+    """The windows that `source` offers, as they stand in its segments; a SYN's is never scaled."""
+    parsed = (parse(data, PacketMeta()) for data in packets)
+    return [
+        packet.window
+        for packet in parsed
+        if packet.protocol == wire.TCP
+        and packet.src == source
+        and not packet.fault
+        and not packet.tcp_flags & (TCP_SYN | TCP_RST)
+    ]

@@ -19,6 +19,7 @@ from tests.differential.lossy_programs import (
     DOWNLOAD,
     DOWNLOAD_WITHOUT_SACK,
     RUNS,
+    SLOW_DOWNLOAD,
     UNHURRIED,
     UPLOAD,
     LossyRun,
@@ -33,6 +34,7 @@ from tests.differential.segments import (
     REPEATED,
     SACK_BLOCKS,
     tcp_traits,
+    windows,
 )
 
 if TYPE_CHECKING:
@@ -117,7 +119,18 @@ def test_a_capture_shows_that_the_link_was_bad(
             assert blocks >= LEAST_SACK_BLOCKS if run.sack else blocks == 0, "SACK blocks"
 
 
-@pytest.mark.parametrize(("run", "family"), _params([DOWNLOAD, DOWNLOAD_WITHOUT_SACK, UPLOAD]))
+@pytest.mark.parametrize(("run", "family"), _params([SLOW_DOWNLOAD]))
+def test_the_window_of_a_slow_receiver_closes(
+    captures: Captures, run: LossyRun, family: int
+) -> None:
+    for _, receiver, _, behind, _ in directions(run, family, captures.passage(run, family)):
+        offered = windows(behind, receiver)
+        assert min(offered) < max(offered) / 4
+
+
+@pytest.mark.parametrize(
+    ("run", "family"), _params([DOWNLOAD, DOWNLOAD_WITHOUT_SACK, SLOW_DOWNLOAD, UPLOAD])
+)
 def test_windows_end_at_the_same_octet_for_the_kernel_and_for_us(
     kernel: KernelJudge, captures: Captures, run: LossyRun, family: int
 ) -> None:
