@@ -25,21 +25,27 @@ if TYPE_CHECKING:
     from firewalld_py.packet.packet import Packet
 
 SEQUENCE: Final = 0xFFFFFFFF
-PROBES: Final = 13  # so many are at the end of a sequence
+# In the notes of forged segments: the last sequence number that is let through.
+LIMIT, CLOSED_LIMIT = "the limit", "the limit of a closed window"
 
 
 class Edges(NamedTuple):
     """What the other side of `acker`, who has just acknowledged, may send, and has sent.
 
     It has sent what comes before `end`, and acknowledges `ack` itself. Its window goes to `maxend`;
-    up to `limit`, which is almost a window more, a segment is let through, but nothing learnt.
+    `maxwin` is the largest that it was ever offered.
     """
 
     acker: Packet
     ack: int
     end: int
     maxend: int
-    limit: int
+    maxwin: int
+
+    @property
+    def limit(self) -> int:
+        """Up to here, almost a window above `maxend`, a segment is let through, but not learnt."""
+        return self.maxend + self.maxwin - 1
 
 
 def is_sack(data: bytes) -> bool:
@@ -62,7 +68,12 @@ def _body(packet: Packet) -> int:
     return packet.transport + packet.header_length
 
 
-def probed(capture: Sequence, wanted: Callable[[bytes], bool], most: int) -> Iterator[Sequence]:
+def probed(
+    capture: Sequence,
+    wanted: Callable[[bytes], bool],
+    most: int,
+    probes: Callable[[Edges], list[Sent]],
+) -> Iterator[Sequence]:
     """The capture's beginnings up to packets that are `wanted`, spread over it, with the probes."""
     places = [place for place, sent in enumerate(capture.packets) if wanted(sent.data)]
     step = max(len(places) // most, 1)
@@ -72,21 +83,14 @@ def probed(capture: Sequence, wanted: Callable[[bytes], bool], most: int) -> Ite
         ours.judge(sent.data, place * 1e-4, accept=True)
         connection = ours.connection()
         if place in chosen and isinstance(connection, TcpConnection):
-            probes = _probes(_edges(connection, parse(sent.data, PacketMeta())))
-            yield capture.with_packets([*capture.packets[: place + 1], *probes])
+            forged = probes(_edges(connection, parse(sent.data, PacketMeta())))
+            yield capture.with_packets([*capture.packets[: place + 1], *forged])
 
 
-def _edges(connection: TcpConnection, acker: Packet) -> Edges:
-    forwards = acker.src + acker.dst == connection.original_key[: 2 * len(acker.src)]
-    sender, receiver = connection.peer(int(forwards)), connection.peer(1 - int(forwards))
-    limit = sender.maxend + receiver.maxwin - 1
-    return Edges(acker, sender.maxack, sender.end, sender.maxend, limit)
-
-
-def _probes(edges: Edges) -> list[Sent]:
+def at_edges(edges: Edges) -> list[Sent]:
     """What is refused comes first, it changes little; what is let through moves the windows."""
     around = [
-        Sent(_data(edges, edges.limit + 1), "one above the limit"),
+        Sent(_data(edges, edges.limit + 1), f"above {LIMIT}"),
         Sent(_ack(edges, edges.end + 1), "acknowledges one octet that was not sent"),
         Sent(_sack(edges, edges.end + 1), "SACK of one octet that was not sent"),
         Sent(_sack(edges, edges.end), "SACK of the last octet"),
@@ -94,7 +98,24 @@ def _probes(edges: Edges) -> list[Sent]:
         Sent(_ack(edges, edges.end), "acknowledges the last octet"),
     ]
     # The one at the limit moves what has been sent; how far it does is asked by the same ones.
-    return [*around, Sent(_data(edges, edges.limit), "at the limit"), *around]
+    return [*around, Sent(_data(edges, edges.limit), f"at {LIMIT}"), *around]
+
+
+def at_closed_window(edges: Edges) -> list[Sent]:
+    """All is sent and acknowledged, no more is asked for; one octet more is still let through."""
+    closed = edges.limit + edges.maxwin
+    return [
+        Sent(_data(edges, edges.limit), f"at {LIMIT}"),
+        Sent(_ack(edges, edges.limit, window=0), "closes the window"),
+        Sent(_data(edges, closed + 1), f"above {CLOSED_LIMIT}"),
+        Sent(_data(edges, closed), f"at {CLOSED_LIMIT}"),
+    ]
+
+
+def _edges(connection: TcpConnection, acker: Packet) -> Edges:
+    forwards = acker.src + acker.dst == connection.original_key[: 2 * len(acker.src)]
+    sender, receiver = connection.peer(int(forwards)), connection.peer(1 - int(forwards))
+    return Edges(acker, sender.maxack, sender.end, sender.maxend, receiver.maxwin)
 
 
 def _data(edges: Edges, seq: int) -> bytes:
@@ -104,11 +125,10 @@ def _data(edges: Edges, seq: int) -> bytes:
     return wire.ip(acker.dst, acker.src, wire.TCP, segment)
 
 
-def _ack(edges: Edges, ack: int, options: bytes = b"") -> bytes:
+def _ack(edges: Edges, ack: int, options: bytes = b"", window: int | None = None) -> bytes:
     acker = edges.acker
-    segment = wire.tcp(
-        "A", acker.seq, ack, acker.window, b"", options, sport=acker.sport, dport=acker.dport
-    )
+    win = acker.window if window is None else window
+    segment = wire.tcp("A", acker.seq, ack, win, b"", options, acker.sport, acker.dport)
     return wire.ip(acker.src, acker.dst, wire.TCP, segment)
 
 

@@ -26,7 +26,15 @@ from tests.differential.lossy_programs import (
 )
 from tests.differential.lossy_world import LossyWorld
 from tests.differential.minimize import minimize
-from tests.differential.probes import PROBES, is_bare_ack, is_sack, probed
+from tests.differential.probes import (
+    CLOSED_LIMIT,
+    LIMIT,
+    at_closed_window,
+    at_edges,
+    is_bare_ack,
+    is_sack,
+    probed,
+)
 from tests.differential.report import Report
 from tests.differential.segments import (
     AHEAD,
@@ -136,11 +144,16 @@ def test_windows_end_at_the_same_octet_for_the_kernel_and_for_us(
 ) -> None:
     wanted = is_sack if run.sack else is_bare_ack
     for capture in captures.sequences(run, family):
-        sequences = list(probed(capture, wanted, PLACES))
-        assert len(sequences) == PLACES
-        check_alike(kernel, sequences)
-        said = {str(judged.kernel) for judged in history(kernel, sequences[0])[-PROBES:]}
-        assert said == {"INVALID", "ESTABLISHED", "ESTABLISHED reply"}
+        for probes, limit in ((at_edges, LIMIT), (at_closed_window, CLOSED_LIMIT)):
+            sequences = list(probed(capture, wanted, PLACES, probes))
+            assert len(sequences) == PLACES
+            check_alike(kernel, sequences)
+            for sequence in sequences:
+                # What is said of the first of each kind; those behind have had their effects.
+                judged = reversed(history(kernel, sequence))
+                said = {one.note: str(one.kernel) for one in judged}
+                assert said[f"above {limit}"] == "INVALID"
+                assert said[f"at {limit}"].startswith("ESTABLISHED")
 
 
 def found_out(
@@ -172,7 +185,7 @@ def test_a_judge_that_is_wrong_about_bounds_is_found_out_at_every_place(
     kernel: KernelJudge, captures: Captures, fault: str, family: int
 ) -> None:
     for capture in captures.sequences(DOWNLOAD, family):
-        sequences = list(probed(capture, is_sack, PLACES))
+        sequences = list(probed(capture, is_sack, PLACES, at_edges))
         kinds = found_out(kernel, sequences, BOUND_FAULTS[fault])
         assert len(kinds) == PLACES
         assert all("kernel INVALID, ours ESTABLISHED" in kind for kind in kinds), kinds
