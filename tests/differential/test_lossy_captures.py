@@ -58,7 +58,7 @@ LEAST: Final = 5
 LEAST_DUPLICATES: Final = 2
 LEAST_SACK_BLOCKS: Final = 20
 FAMILIES: Final = (4, 6)
-PLACES: Final = 6  # of a capture at which its windows are probed
+PLACES: Final = 3  # of a capture at which its windows are probed
 
 
 def _params(runs: Iterable[LossyRun]) -> list[object]:
