@@ -6,8 +6,10 @@ export PYTHON
 # Arguments for the program behind a target: make test ARGS='-k udp'
 ARGS ?=
 
-# Of `make differential`: where chance begins, and how many packets are to be judged.
+# Of `make differential`: where chance begins, how many seeds from there on, and how many packets are
+# to be judged of each.
 SEED ?= 1
+SEEDS ?= 1
 PACKETS ?= 100000
 
 # Of `make fuzz`: how long it looks for what breaks the core.
@@ -33,8 +35,8 @@ run: setup-lab ## the firewall at work: a world of network namespaces, real traf
 test: setup-test ## all tests: the core interpreted and compiled, the daemon live (ARGS='-k udp' for some)
 	@$(VENV_PYTHON) -m tests $(ARGS)
 
-differential: setup-core ## our tracking against the kernel's, packet by packet (SEED=7 PACKETS=200000; ARGS='--only tcp')
-	@$(VENV_PYTHON) -m tests.differential --seed $(SEED) --packets $(PACKETS) $(ARGS)
+differential: setup-core ## our tracking against the kernel's, packet by packet (SEED=1 SEEDS=50 PACKETS=20000; ARGS='--only tcp')
+	@$(VENV_PYTHON) -m tests.differential --seed $(SEED) --seeds $(SEEDS) --packets $(PACKETS) $(ARGS)
 
 fuzz: setup-check ## any octets at all, guided by coverage, to the core (SECONDS=600; ARGS=FILE plays one input again)
 	@$(VENV_PYTHON) -m tests.fuzz --seconds $(SECONDS) $(ARGS)

@@ -1,6 +1,6 @@
 """Asks the kernel and our engine about generated packets, or about those of a case file.
 
-    python -m tests.differential --seed 7 --packets 200000 --only tcp,errors
+    python -m tests.differential --seed 7 --seeds 10 --packets 20000 --only tcp,errors
     python -m tests.differential CASE... | CAPTURE.pcap...
 
 Exit status: 0 if they agree, 1 if not, 2 for wrong usage, 4 where the kernel cannot be asked.
@@ -29,13 +29,23 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
     parser.add_argument("case", nargs="*", type=Path, help="case files or captures to send instead")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--packets", type=int, default=100_000, help="to be judged, at least")
+    parser.add_argument("--seeds", type=_positive, default=1, help="how many, from --seed on")
+    parser.add_argument(
+        "--packets", type=_positive, default=100_000, help="to be judged of each seed, at least"
+    )
     parser.add_argument("--only", default="", help=f"topics, of {','.join(TOPICS)}")
     parser.add_argument("--except", dest="without", default="", help="topics to leave out")
     parser.add_argument("--cases", type=Path, help="a directory for case files, one per class")
     parser.add_argument("--show", type=int, default=5, help="classes to show in full")
     parser.add_argument("--entries", action="store_true", help="show the kernel's table at the end")
     return parser.parse_args()
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
 
 
 def run_cases(kernel: KernelJudge, paths: list[Path], *, entries: bool) -> int:
@@ -58,14 +68,30 @@ def run_cases(kernel: KernelJudge, paths: list[Path], *, entries: bool) -> int:
 
 
 def run_generated(kernel: KernelJudge, options: argparse.Namespace, topics: set[str]) -> int:
-    """Send sequences until enough packets are judged; show the classes of disagreement."""
+    """Send so many packets of each seed; show the classes of disagreement, and the sum last."""
     report = Report()
     began = time.monotonic()
-    for sequence in sequences(options.seed, topics):
-        report.add(compare(kernel, sequence))
-        if report.judged >= options.packets:
-            break
-    print(f"seed {options.seed}, {time.monotonic() - began:.0f} s: {report.text()}")
+    for seed in range(options.seed, options.seed + options.seeds):
+        judged, disagreements, seed_began = report.judged, report.disagreements(), time.monotonic()
+        for sequence in sequences(seed, topics):
+            report.add(compare(kernel, sequence))
+            if report.judged - judged >= options.packets:
+                break
+        print(
+            f"seed {seed}: {report.judged - judged} packets judged,"
+            f" {report.disagreements() - disagreements} disagreements,"
+            f" {time.monotonic() - seed_began:.1f} s",
+            flush=True,
+        )
+    print(report.text())
+    show_classes(kernel, report, options)
+    seeds = f"{options.seeds} seed{'s' if options.seeds > 1 else ''} from {options.seed} on"
+    print(f"{seeds}, {time.monotonic() - began:.0f} s, {report.summary()}")
+    return EXIT_DIFFER if report.differing else EXIT_AGREE
+
+
+def show_classes(kernel: KernelJudge, report: Report, options: argparse.Namespace) -> None:
+    """The smallest example of each class of disagreement, as text and as a case file."""
     for number, (kind, _) in enumerate(report.kinds.most_common()):
         if number >= options.show and options.cases is None:
             break
@@ -80,7 +106,6 @@ def run_generated(kernel: KernelJudge, options: argparse.Namespace, topics: set[
             options.cases.mkdir(parents=True, exist_ok=True)
             words = "-".join(kind.replace(":", "").replace(",", "").lower().split())
             (options.cases / f"{words}.case").write_text(text)
-    return EXIT_DIFFER if report.differing else EXIT_AGREE
 
 
 def main() -> int:

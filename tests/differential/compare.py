@@ -56,13 +56,15 @@ class Judged:
 class Outcome:
     """What became of a sequence. Disagreements are places in it, the known ones apart, by name.
 
-    `followed` counts those behind the first: the two tables are not the same any more. `tables` is
-    set where all packets were judged alike, but not the same is remembered of them.
+    `versions` counts the judged packets by IP version. `followed` counts those that differ behind
+    the first: the two tables are not the same any more. `tables` is set where all packets were
+    judged alike, but not the same is remembered of them.
     """
 
     sequence: Sequence
     judged: int = 0
     not_judged: int = 0
+    versions: dict[int, int] = field(default_factory=dict)
     answers: dict[str, int] = field(default_factory=dict)
     differing: int | None = None
     differing_kind: str = ""
@@ -89,6 +91,8 @@ def compare(
             continue
         answer = ours.judge(sent.data, clock(), accept=forwarded or said is None)
         outcome.judged += 1
+        version = sent.data[0] >> 4
+        outcome.versions[version] = outcome.versions.get(version, 0) + 1
         key = str(said or HELD)
         outcome.answers[key] = outcome.answers.get(key, 0) + 1
         if said == answer:

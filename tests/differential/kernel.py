@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import os
-import struct
 import subprocess
 import threading
 from pathlib import Path
@@ -41,6 +39,7 @@ from tests.differential.netlink import (
     open_log,
 )
 from tests.differential.sequence import SWITCH_DEFAULTS
+from tests.differential.tun import open_tun
 
 if TYPE_CHECKING:
     import socket
@@ -49,9 +48,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CLONE_NEWNET: Final = 0x40000000
-TUNSETIFF: Final = 0x400454CA
-IFF_TUN: Final = 0x0001
-IFF_NO_PI: Final = 0x1000
 ENTRY, EXIT = "judge-in", "judge-out"
 LOG_GROUP: Final = 1
 LOG_MESSAGE: Final = 4096
@@ -178,8 +174,8 @@ class KernelJudge:
         def set_up() -> None:
             if _libc.unshare(CLONE_NEWNET) != 0:
                 raise KernelError(f"unshare: {os.strerror(ctypes.get_errno())}: it needs root")
-            self._entry = _open_tun(ENTRY)
-            self._exit = _open_tun(EXIT)
+            self._entry = _device(ENTRY)
+            self._exit = _device(EXIT)
             _configure()
             if self._set_up_more is not None:
                 self._set_up_more()
@@ -242,15 +238,11 @@ def _run_in_thread(action: Callable[[], T]) -> T:
     return results[0]
 
 
-def _open_tun(name: str) -> int:
-    """A TUN device; its descriptor does not block."""
+def _device(name: str) -> int:
     try:
-        descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        request = struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI)
-        fcntl.ioctl(descriptor, TUNSETIFF, request)
+        return open_tun(name)
     except OSError as error:
         raise KernelError(f"/dev/net/tun: {error}") from error
-    return descriptor
 
 
 def _configure() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from firewalld_py.conntrack.connection import ASSURED
+from firewalld_py.conntrack.connection import ASSURED, Connection
 from firewalld_py.conntrack.engine import Conntrack
 from firewalld_py.conntrack.flow import flow_key
 from firewalld_py.conntrack.tcp_states import STATE_NAMES
@@ -55,6 +55,11 @@ class OurJudge:
         """The last packet's protocol; of a fragment that made a datagram whole, the datagram's."""
         assert self._decision is not None, "no packet yet"
         return self._decision.packet.protocol
+
+    def connection(self) -> Connection | None:
+        """The last packet's connection, if it has one."""
+        assert self._decision is not None, "no packet yet"
+        return self._decision.info.connection
 
     def reason(self) -> str:
         """Why the last packet is INVALID, or nothing."""

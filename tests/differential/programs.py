@@ -43,13 +43,13 @@ def _nothing(namespace: Namespace, address: str) -> AbstractContextManager[str]:
 
 
 @contextmanager
-def _http(namespace: Namespace, address: str) -> Iterator[str]:
+def http(namespace: Namespace, address: str) -> Iterator[str]:
     with http_server(namespace, address):
         yield ""
 
 
 @contextmanager
-def _listening(namespace: Namespace, address: str) -> Iterator[str]:
+def listening(namespace: Namespace, address: str) -> Iterator[str]:
     """An open TCP port 80, for those who only look whether it is."""
     with tcp_listener(namespace, address, 80):
         yield ""
@@ -96,14 +96,14 @@ def _running(namespace: Namespace, command: Sequence[str], ready: str) -> Iterat
 
 
 @contextmanager
-def _iperf(namespace: Namespace, address: str) -> Iterator[str]:
+def iperf(namespace: Namespace, address: str) -> Iterator[str]:
     command = ["iperf3", "--server", "--bind", address, "--forceflush"]
     with _running(namespace, command, "listening"):
         yield ""
 
 
 @contextmanager
-def _ssh(namespace: Namespace, address: str) -> Iterator[str]:
+def ssh(namespace: Namespace, address: str) -> Iterator[str]:
     """An SSH server with throw-away keys; the client's is `key` in the directory given."""
     home = pwd.getpwuid(os.geteuid()).pw_dir
     with TemporaryDirectory() as directory:
@@ -166,15 +166,15 @@ class Program:
             raise LabError(f"{' '.join(command)}: exit status {done.returncode}: {done.stdout}")
 
 
-_CURL: Final = "curl -sS -g --max-time 10 -o /dev/null"
-_SSH: Final = (
+CURL: Final = "curl -sS -g --max-time 10 -o /dev/null"
+SSH: Final = (
     f"ssh -F none -p {SSH_PORT} -i {{files}}/key -o IdentitiesOnly=yes -o BatchMode=yes"
     " -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=10 {server}"
 )
-_NMAP: Final = "nmap {six} -n -Pn --max-retries 1 --send-ip"
+NMAP: Final = "nmap {six} -n -Pn --max-retries 1 --send-ip"
 _HPING: Final = "hping3 -n -q -c 3 -i u10000"
 _TRACE: Final = "traceroute -{family} -n -q 1 -w 1"
-_SSH_NEEDS: Final = ("dropbear", "dropbearkey", "ssh-keygen")
+SSH_NEEDS: Final = ("dropbear", "dropbearkey", "ssh-keygen")
 
 
 def _hping(words: str, *states: str, server: Server = _nothing) -> Program:
@@ -183,34 +183,34 @@ def _hping(words: str, *states: str, server: Server = _nothing) -> Program:
 
 
 PROGRAMS: Final = (
-    Program(f"{_CURL} http://{{host}}/bytes/300000", TALK, _http),
-    Program(f"{_CURL} http://{{host}}/ http://{{host}}/bytes/5000", TALK, _http),
-    Program(f"{_CURL} http://{{host}}:9/", ANSWERED, statuses=(7,)),
-    Program(f"{_CURL} ftp://{{host}}/file", TALK, _ftp),
-    Program(f"{_CURL} --ftp-port - ftp://{{host}}/file", TALK, _ftp),
-    Program(f"{_CURL} tftp://{{host}}/file", TALK, _tftp),
-    Program(f"{_SSH} true", TALK, _ssh, needs=_SSH_NEEDS),
-    Program(f"{_SSH} head -c 100000 /dev/zero", TALK, _ssh, needs=_SSH_NEEDS),
+    Program(f"{CURL} http://{{host}}/bytes/300000", TALK, http),
+    Program(f"{CURL} http://{{host}}/ http://{{host}}/bytes/5000", TALK, http),
+    Program(f"{CURL} http://{{host}}:9/", ANSWERED, statuses=(7,)),
+    Program(f"{CURL} ftp://{{host}}/file", TALK, _ftp),
+    Program(f"{CURL} --ftp-port - ftp://{{host}}/file", TALK, _ftp),
+    Program(f"{CURL} tftp://{{host}}/file", TALK, _tftp),
+    Program(f"{SSH} true", TALK, ssh, needs=SSH_NEEDS),
+    Program(f"{SSH} head -c 100000 /dev/zero", TALK, ssh, needs=SSH_NEEDS),
     Program("dig +time=2 +tries=1 @{server} example.org", ANSWERED, _dns),
     Program("dig +time=1 +tries=1 -p 54 @{server} example.org", ERROR, statuses=(9,)),
-    Program("iperf3 -n 1M -c {server}", TALK, _iperf),
-    Program("iperf3 -R -n 1M -c {server}", TALK, _iperf),
-    Program("iperf3 -u -b 20M -n 200K -c {server}", TALK, _iperf),
+    Program("iperf3 -n 1M -c {server}", TALK, iperf),
+    Program("iperf3 -R -n 1M -c {server}", TALK, iperf),
+    Program("iperf3 -u -b 20M -n 200K -c {server}", TALK, iperf),
     Program("ping -n -{family} -c 3 -i 0.1 {server}", ANSWERED),
     Program("ping -n -{family} -c 2 -i 0.1 -s 4000 {server}", ANSWERED),
     Program("ping -n -{family} -c 1 -W 1 -t 1 {server}", frozenset((NEW, INVALID)), statuses=(1,)),
     Program(f"{_TRACE} {{far}}", ERROR),
     Program(f"{_TRACE} -I {{far}}", ERROR),
     Program(f"{_TRACE} -T -p 80 {{far}}", frozenset((NEW, RELATED, REPLY))),
-    Program(f"{_NMAP} -sS -p 20-25,80,443 {{server}}", ANSWERED, _listening),
-    Program(f"{_NMAP} -sT -p 20-25,80,443 {{server}}", ANSWERED, _listening),
-    Program(f"{_NMAP} -sA -p 20-25,80 {{server}}", ANSWERED, _listening),
-    Program(f"{_NMAP} -sF -p 20-25,80 {{server}}", frozenset((INVALID,)), _listening),
-    Program(f"{_NMAP} -sX -p 20-25,80 {{server}}", frozenset((INVALID,)), _listening),
-    Program(f"{_NMAP} -sN -p 20-25,80 {{server}}", frozenset((INVALID,)), _listening),
-    Program(f"{_NMAP} -sU -p 53,54,69 {{server}}", ERROR, _dns),
-    _hping("-S -p 80", NEW, REPLY, server=_listening),
-    _hping("-A -p 80", NEW, REPLY, server=_listening),
+    Program(f"{NMAP} -sS -p 20-25,80,443 {{server}}", ANSWERED, listening),
+    Program(f"{NMAP} -sT -p 20-25,80,443 {{server}}", ANSWERED, listening),
+    Program(f"{NMAP} -sA -p 20-25,80 {{server}}", ANSWERED, listening),
+    Program(f"{NMAP} -sF -p 20-25,80 {{server}}", frozenset((INVALID,)), listening),
+    Program(f"{NMAP} -sX -p 20-25,80 {{server}}", frozenset((INVALID,)), listening),
+    Program(f"{NMAP} -sN -p 20-25,80 {{server}}", frozenset((INVALID,)), listening),
+    Program(f"{NMAP} -sU -p 53,54,69 {{server}}", ERROR, _dns),
+    _hping("-S -p 80", NEW, REPLY, server=listening),
+    _hping("-A -p 80", NEW, REPLY, server=listening),
     _hping("-R -p 80", INVALID),
     _hping("-F -p 80", INVALID),
     _hping("-S -A -p 80", INVALID),
@@ -219,7 +219,7 @@ PROGRAMS: Final = (
     _hping("-X -p 80", INVALID),
     _hping("-Y -p 80", INVALID),
     _hping("-S -b -p 80", INVALID),
-    _hping("-S -f -d 100 -p 80", NEW, REPLY, server=_listening),
+    _hping("-S -f -d 100 -p 80", NEW, REPLY, server=listening),
     _hping("--udp -p 54", NEW, RELATED),
     _hping("--icmp", NEW, REPLY),
     _hping("--icmp -C 13", NEW, REPLY),

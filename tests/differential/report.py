@@ -22,6 +22,7 @@ class Report:
     not_judged: int = 0
     differing: int = 0
     followed: int = 0
+    versions: Counter[int] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     departures: Counter[str] = field(default_factory=Counter)
@@ -33,12 +34,25 @@ class Report:
         self.judged += outcome.judged
         self.not_judged += outcome.not_judged
         self.followed += outcome.followed
+        self.versions.update(outcome.versions)
         self.answers.update(outcome.answers)
         self.departures.update(outcome.departures)
         if outcome.differing is not None:
             self.differing += 1
             self.kinds[outcome.differing_kind] += 1
             self.first.setdefault(outcome.differing_kind, outcome.sequence)
+
+    def disagreements(self) -> int:
+        """All packets that were not judged alike, and all tables that were not left alike."""
+        return self.differing + self.followed
+
+    def summary(self) -> str:
+        """The one line that a run ends with: how much was compared, and what came of it."""
+        departures = (f"{known.name} {self.departures[known.name]}" for known in DEPARTURES)
+        return (
+            f"{self.judged} packets judged ({self.versions[4]} IPv4, {self.versions[6]} IPv6): "
+            f"{self.disagreements()} disagreements; named departures: {', '.join(departures)}"
+        )
 
     def text(self) -> str:
         """The summary, disagreements by class, the most frequent first."""
