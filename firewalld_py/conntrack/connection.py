@@ -109,10 +109,10 @@ class Connection:
     """One entry of the state table.
 
     `original_key` and `reply_key` are its flow keys (see flow.py), kept as numbers (flow_number.py)
-    and, of IPv6 or a zone, as the octets `original_wide` and `reply_wide`. `deadline` is the absolute time,
-    in seconds of the packets' clock, at which it is gone unless a packet moves it on; `started` is
-    when its first packet came. Packets and octets are counted by direction. `mark` is the
-    connection's, not the packet's. `extension` is None for most.
+    and, of IPv6 or a zone, as the octets `original_wide` and `reply_wide`. `deadline` is the
+    absolute time, in seconds of the packets' clock, at which it is gone unless a packet moves it
+    on; `started` is when its first packet came. Packets and octets are counted by direction. `mark`
+    is the connection's, not the packet's. `extension` is None for most.
     """
 
     __slots__ = (
