@@ -7,7 +7,7 @@ from typing import Final
 from firewalld_py.conntrack.connection import ORIGINAL, SEEN_REPLY, Connection
 from firewalld_py.conntrack.flow import flow_key, reply_key
 from firewalld_py.conntrack.tcp import TcpTracker
-from firewalld_py.conntrack.tcp_window import TcpConnection
+from firewalld_py.conntrack.tcp_connection import TcpConnection
 from firewalld_py.conntrack.tracker import Settings
 from firewalld_py.packet.packet import Packet, PacketMeta
 from firewalld_py.packet.parse import parse

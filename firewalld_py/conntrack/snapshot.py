@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from firewalld_py.conntrack.connection import CONFIRMED, Connection
+from firewalld_py.conntrack.connection import CONFIRMED, ORIGINAL, REPLY, Connection
 from firewalld_py.conntrack.sctp import SctpConnection
 from firewalld_py.conntrack.table import Table
-from firewalld_py.conntrack.tcp_window import TcpConnection, TcpPeer
+from firewalld_py.conntrack.tcp_connection import TcpConnection, TcpPeer
 from firewalld_py.packet.protocols import IPPROTO_SCTP, IPPROTO_TCP
 
 Row = dict[str, Any]
@@ -72,7 +72,8 @@ def dump_connection(connection: Connection, now: float) -> Row:
     row["own"] = {name: getattr(connection, name) for name in _own_fields(connection)}
     if isinstance(connection, TcpConnection):
         row["peers"] = [
-            {name: getattr(peer, name) for name in _PEER} for peer in _peers(connection)
+            {name: getattr(connection.peer(direction), name) for name in _PEER}
+            for direction in (ORIGINAL, REPLY)
         ]
     return row
 
@@ -93,9 +94,9 @@ def load_connection(row: Row, now: float) -> Connection:
         for name in _own_fields(connection):
             setattr(connection, name, row["own"][name])
         if isinstance(connection, TcpConnection):
-            for peer, values in zip(_peers(connection), row["peers"], strict=True):
-                _load_peer(peer, values)
-    except (KeyError, TypeError, ValueError) as fault:
+            for direction, values in zip((ORIGINAL, REPLY), row["peers"], strict=True):
+                connection.set_peer(direction, _peer_of(values))
+    except (KeyError, TypeError, ValueError, OverflowError) as fault:
         raise SnapshotError(f"not a connection: {fault!r}") from fault
     return connection
 
@@ -117,10 +118,8 @@ def _own_fields(connection: Connection) -> tuple[str, ...]:
     return _SCTP if isinstance(connection, SctpConnection) else ()
 
 
-def _peers(connection: TcpConnection) -> tuple[TcpPeer, TcpPeer]:
-    return connection.original_peer, connection.reply_peer
-
-
-def _load_peer(peer: TcpPeer, values: Row) -> None:
+def _peer_of(values: Row) -> TcpPeer:
+    peer = TcpPeer()
     for name in _PEER:
         setattr(peer, name, values[name])
+    return peer

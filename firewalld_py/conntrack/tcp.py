@@ -11,6 +11,18 @@ from __future__ import annotations
 from typing import Final
 
 from firewalld_py.conntrack.connection import ASSURED, ORIGINAL, REPLY, SEEN_REPLY, Connection
+from firewalld_py.conntrack.tcp_connection import (
+    FLAG_BE_LIBERAL,
+    FLAG_CHALLENGE_ACK,
+    FLAG_CLOSE_INIT,
+    FLAG_DATA_UNACKNOWLEDGED,
+    FLAG_MAXACK_SET,
+    FLAG_SACK_PERMITTED,
+    FLAG_SIMULTANEOUS_OPEN,
+    FLAG_WINDOW_SCALE,
+    TcpConnection,
+    TcpPeer,
+)
 from firewalld_py.conntrack.tcp_states import (
     CLASS_ACK,
     CLASS_FIN,
@@ -34,18 +46,8 @@ from firewalld_py.conntrack.tcp_states import (
     TRANSITIONS,
 )
 from firewalld_py.conntrack.tcp_window import (
-    FLAG_BE_LIBERAL,
-    FLAG_CHALLENGE_ACK,
-    FLAG_CLOSE_INIT,
-    FLAG_DATA_UNACKNOWLEDGED,
-    FLAG_MAXACK_SET,
-    FLAG_SACK_PERMITTED,
-    FLAG_SIMULTANEOUS_OPEN,
-    FLAG_WINDOW_SCALE,
     WINDOW_BELOW,
     WINDOW_OK,
-    TcpConnection,
-    TcpPeer,
     check_window,
     is_before,
     read_syn_options,
@@ -94,7 +96,8 @@ class TcpTracker(Tracker):
             # Scale factors were missed with the SYN: be liberal about windows, and assume SACK.
             sender.maxend = (sender.end + sender.maxwin) & 0xFFFFFFFF
             sender.flags = FLAG_SACK_PERMITTED | FLAG_BE_LIBERAL
-            connection.peer(REPLY).flags = FLAG_SACK_PERMITTED | FLAG_BE_LIBERAL
+            connection.reply_flags = FLAG_SACK_PERMITTED | FLAG_BE_LIBERAL
+        connection.set_peer(ORIGINAL, sender)
         return connection
 
     def update(self, connection: Connection, packet: Packet, direction: int, now: float) -> int:
@@ -117,7 +120,7 @@ class TcpTracker(Tracker):
         if new_state == CLOSE and segment_class == CLASS_RST:
             return self._reset(connection, packet, direction, now)
         if new_state == TIME_WAIT and _is_challenge_ack(connection, direction, segment_class):
-            connection.last_flags &= ~FLAG_CHALLENGE_ACK
+            connection.last_flags &= 0xFF ^ FLAG_CHALLENGE_ACK
             return OK
         if new_state == SYN_SENT2:
             connection.last_flags |= FLAG_SIMULTANEOUS_OPEN
@@ -177,7 +180,10 @@ class TcpTracker(Tracker):
         connection.last_direction = direction
         connection.state = new_state
         if old_state != new_state and new_state == FIN_WAIT:
-            connection.peer(direction).flags |= FLAG_CLOSE_INIT
+            if direction == ORIGINAL:
+                connection.original_flags |= FLAG_CLOSE_INIT
+            else:
+                connection.reply_flags |= FLAG_CLOSE_INIT
         timeout_s = self._timeout(connection, segment_class)
         if not connection.status & SEEN_REPLY:
             if segment_class == CLASS_RST:
@@ -205,7 +211,7 @@ class TcpTracker(Tracker):
             return timeouts.tcp_max_retrans
         if segment_class == CLASS_RST:
             return timeouts.tcp[CLOSE]
-        flags = connection.original_peer.flags | connection.reply_peer.flags
+        flags = connection.original_flags | connection.reply_flags
         if flags & FLAG_DATA_UNACKNOWLEDGED and timeout_s > timeouts.tcp_unacknowledged:
             return timeouts.tcp_unacknowledged
         if connection.last_window == 0 and timeout_s > timeouts.tcp_max_retrans:
@@ -267,7 +273,7 @@ class TcpTracker(Tracker):
 
 def _may_reopen(connection: TcpConnection, direction: int) -> bool:
     """A SYN may start a connection anew once one side closed it, or the SYN's sender reset it."""
-    closed = (connection.original_peer.flags | connection.reply_peer.flags) & FLAG_CLOSE_INIT
+    closed = (connection.original_flags | connection.reply_flags) & FLAG_CLOSE_INIT
     return closed != 0 or (
         connection.last_direction == direction and connection.last_class == CLASS_RST
     )
@@ -290,9 +296,12 @@ def _get_in_step(connection: TcpConnection, direction: int) -> None:
     asker.end = asker.maxend = connection.last_end
     asker.maxwin = max(connection.last_window, 1)
     asker.scale = connection.last_scale
-    connection.last_flags &= ~FLAG_CHALLENGE_ACK
+    connection.last_flags &= 0xFF ^ FLAG_CHALLENGE_ACK
     asker.flags = connection.last_flags
-    connection.peer(direction).reset()
+    connection.set_peer(1 - direction, asker)
+    answerer = connection.peer(direction)
+    answerer.reset()
+    connection.set_peer(direction, answerer)
 
 
 def _remember_ignored(

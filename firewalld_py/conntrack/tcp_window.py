@@ -14,13 +14,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import mypyc_attr, u8
+from mypy_extensions import i64
 
-from firewalld_py.conntrack.connection import ORIGINAL, REPLY, Connection
+from firewalld_py.conntrack.connection import REPLY
+from firewalld_py.conntrack.tcp_connection import (
+    FLAG_BE_LIBERAL,
+    FLAG_DATA_UNACKNOWLEDGED,
+    FLAG_MAXACK_SET,
+    FLAG_SACK_PERMITTED,
+    FLAG_WINDOW_SCALE,
+    TcpConnection,
+    TcpPeer,
+)
 from firewalld_py.conntrack.tcp_states import (
     CLASS_ACK,
-    CLASS_NONE,
-    CLOSING_STATES,
     SYN_RECV,
     SYN_SENT,
 )
@@ -47,97 +54,13 @@ MAX_ACK_WINDOW: Final = 66000
 SEQUENCE: Final = 0xFFFFFFFF
 HALF: Final = 0x80000000
 
-# What is known of one side, or of an ignored SYN (include/uapi/…/nf_conntrack_tcp.h).
-FLAG_WINDOW_SCALE: Final = 0x01
-FLAG_SACK_PERMITTED: Final = 0x02
-FLAG_CLOSE_INIT: Final = 0x04
-FLAG_BE_LIBERAL: Final = 0x08
-FLAG_DATA_UNACKNOWLEDGED: Final = 0x10
-FLAG_MAXACK_SET: Final = 0x20
-FLAG_CHALLENGE_ACK: Final = 0x40
-FLAG_SIMULTANEOUS_OPEN: Final = 0x80
+# Both sides of the segment's connection while check_window() looks at it, and no longer: made anew
+# for each segment they would cost more than the checks.
+_SENDER: Final = TcpPeer()
+_RECEIVER: Final = TcpPeer()
 
 
-@mypyc_attr(acyclic=True)
-class TcpPeer:
-    """One side of a TCP connection.
-
-    `end`: highest sequence number sent, plus one. `maxend`: the highest that its peer allows it.
-    `maxwin`: largest window that it offered, scaled; 0 means that it was never heard. `maxack`: the
-    highest acknowledgement that it sent. `scale`: its window scale (RFC 7323).
-    """
-
-    __slots__ = ("end", "flags", "maxack", "maxend", "maxwin", "scale")
-
-    def __init__(self) -> None:
-        self.end = 0
-        self.maxend = 0
-        self.maxwin = 0
-        self.maxack = 0
-        self.scale = 0
-        self.flags = 0
-
-    def reset(self) -> None:
-        """Forget all but the decision to be liberal."""
-        self.end = 0
-        self.maxend = 0
-        self.maxwin = 0
-        self.maxack = 0
-        self.scale = 0
-        self.flags &= FLAG_BE_LIBERAL
-
-
-@mypyc_attr(acyclic=True)
-class TcpConnection(Connection):
-    """A TCP connection: its state, its two sides, and the last segment that mattered.
-
-    `last_class`, `last_direction`: what was last let through. `last_seq`, `last_ack`, `last_end`,
-    `last_window`: of the last pure ACK (to count its repetitions in `retransmissions`) or ignored
-    segment (to get into step again). `last_flags`, `last_scale`: options of an ignored SYN.
-    """
-
-    __slots__ = (
-        "last_ack",
-        "last_class",
-        "last_direction",
-        "last_end",
-        "last_flags",
-        "last_scale",
-        "last_seq",
-        "last_window",
-        "original_peer",
-        "reply_peer",
-        "retransmissions",
-        "state",
-    )
-
-    def __init__(self, protocol: int, original_key: bytes, reply_key: bytes, now: float) -> None:
-        super().__init__(protocol, original_key, reply_key, now)
-        self.original_peer = TcpPeer()
-        self.reply_peer = TcpPeer()
-        self.last_seq = 0
-        self.last_ack = 0
-        self.last_end = 0
-        self.last_window = 0
-        self.last_flags = 0
-        self.retransmissions = 0
-        # One octet each, side by side: there may be a million of these.
-        self.state: u8 = 0
-        self.last_direction: u8 = ORIGINAL
-        self.last_class: u8 = CLASS_NONE
-        self.last_scale: u8 = 0
-
-    def may_be_forgotten(self, now: float) -> bool:
-        return self.state in CLOSING_STATES or super().may_be_forgotten(now)
-
-    def protocol_state(self) -> int:
-        return self.state
-
-    def peer(self, direction: int) -> TcpPeer:
-        return self.original_peer if direction == ORIGINAL else self.reply_peer
-
-
-def is_before(left: int, right: int) -> bool:
+def is_before(left: i64, right: i64) -> bool:
     """RFC 9293 section 3.4: comparison modulo 2**32."""
     return ((left - right) & SEQUENCE) >= HALF
 
@@ -221,17 +144,34 @@ def check_window(
     Returns WINDOW_OK, WINDOW_BELOW, or the reason why it is INVALID; `liberal` turns the latter two
     into WINDOW_OK without learning (tcp_in_window()).
     """
-    sender = connection.peer(direction)
-    receiver = connection.peer(1 - direction)
+    sender, receiver = _SENDER, _RECEIVER
+    connection.read_peer(direction, sender)
+    connection.read_peer(1 - direction, receiver)
+    result = _check_window(connection, packet, direction, segment_class, liberal, sender, receiver)
+    connection.set_peer(direction, sender)
+    connection.set_peer(1 - direction, receiver)
+    return result
+
+
+def _check_window(
+    connection: TcpConnection,
+    packet: Packet,
+    direction: int,
+    segment_class: int,
+    liberal: bool,
+    sender: TcpPeer,
+    receiver: TcpPeer,
+) -> int:
+    """The order of the checks; what is learnt is in the two sides."""
     flags = packet.tcp_flags
-    seq = packet.seq
-    ack = packet.ack
-    end = segment_end(packet)
+    seq: i64 = packet.seq
+    ack: i64 = packet.ack
+    end: i64 = segment_end(packet)
     sack = ack
     if receiver.flags & FLAG_SACK_PERMITTED and packet.header_length > TCP_MIN:
         sack = highest_sack(packet, sack)
 
-    if _learn_start(connection, packet, direction, end, sack):
+    if _learn_start(connection, packet, direction, end, sack, sender, receiver):
         return WINDOW_OK
 
     if not flags & TCP_ACK or (flags & TCP_RST and ack == 0):
@@ -243,16 +183,20 @@ def check_window(
     fault = _check_bounds(sender, receiver, seq, end, sack)
     if fault != WINDOW_OK:
         return WINDOW_OK if liberal or sender.flags & FLAG_BE_LIBERAL else fault
-    _learn(connection, packet, direction, segment_class, seq, end, ack, sack)
+    _learn(connection, packet, direction, segment_class, seq, end, ack, sack, sender, receiver)
     return WINDOW_OK
 
 
 def _learn_start(
-    connection: TcpConnection, packet: Packet, direction: int, end: int, sack: int
+    connection: TcpConnection,
+    packet: Packet,
+    direction: int,
+    end: i64,
+    sack: i64,
+    sender: TcpPeer,
+    receiver: TcpPeer,
 ) -> bool:
     """Start a side's window with the first that is heard of it; True if that settles the matter."""
-    sender = connection.peer(direction)
-    receiver = connection.peer(1 - direction)
     flags = packet.tcp_flags
     if sender.maxwin == 0:
         if flags & TCP_SYN:
@@ -260,7 +204,7 @@ def _learn_start(
             return not flags & TCP_ACK  # simultaneous open
         # The middle of a connection whose beginning was missed.
         sender.end = end
-        sender.maxwin = max((packet.window << sender.scale) & SEQUENCE, 1)
+        sender.maxwin = max((packet.window << int(sender.scale)) & SEQUENCE, 1)
         sender.maxend = (end + sender.maxwin) & SEQUENCE
         if receiver.maxwin == 0:
             receiver.end = receiver.maxend = sack
@@ -278,7 +222,7 @@ def _learn_start(
 
 
 def _start_sender(
-    sender: TcpPeer, receiver: TcpPeer, packet: Packet, direction: int, end: int
+    sender: TcpPeer, receiver: TcpPeer, packet: Packet, direction: int, end: i64
 ) -> None:
     sender.end = sender.maxend = end
     sender.maxwin = max(packet.window, 1)
@@ -289,7 +233,7 @@ def _start_sender(
         receiver.scale = 0
 
 
-def _check_bounds(sender: TcpPeer, receiver: TcpPeer, seq: int, end: int, sack: int) -> int:
+def _check_bounds(sender: TcpPeer, receiver: TcpPeer, seq: i64, end: i64, sack: i64) -> int:
     """Bounds I to IV. A little above I moves `sender.end`, lest the ACK of it be INVALID too."""
     lowest_ack = receiver.end - max(sender.maxwin, MAX_ACK_WINDOW) - 1
     lowest_end = sender.end - receiver.maxwin - 1
@@ -320,17 +264,17 @@ def _learn(
     packet: Packet,
     direction: int,
     segment_class: int,
-    seq: int,
-    end: int,
-    ack: int,
-    sack: int,
+    seq: i64,
+    end: i64,
+    ack: i64,
+    sack: i64,
+    sender: TcpPeer,
+    receiver: TcpPeer,
 ) -> None:
     """Move both sides' bounds by a segment that lies within them."""
-    sender = connection.peer(direction)
-    receiver = connection.peer(1 - direction)
-    window = packet.window
+    window: i64 = packet.window
     if not packet.tcp_flags & TCP_SYN:
-        window = (window << sender.scale) & SEQUENCE
+        window = (packet.window << int(sender.scale)) & SEQUENCE
     sender.maxwin = max(sender.maxwin, (window + sack - ack) & SEQUENCE)
     if is_before(sender.end, end):
         sender.end = end
@@ -346,13 +290,13 @@ def _learn(
     if is_before(receiver.maxend - 1, sack + window):
         receiver.maxend = (sack + window + (1 if window == 0 else 0)) & SEQUENCE
     if ack == receiver.end:
-        receiver.flags &= ~FLAG_DATA_UNACKNOWLEDGED
+        receiver.flags &= 0xFF ^ FLAG_DATA_UNACKNOWLEDGED
     if segment_class == CLASS_ACK:
         _count_retransmission(connection, packet, direction, seq, end, ack)
 
 
 def _count_retransmission(
-    connection: TcpConnection, packet: Packet, direction: int, seq: int, end: int, ack: int
+    connection: TcpConnection, packet: Packet, direction: int, seq: i64, end: i64, ack: i64
 ) -> None:
     if (
         connection.last_direction == direction

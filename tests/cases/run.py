@@ -9,8 +9,8 @@ from firewalld_py.conntrack.engine import Conntrack
 from firewalld_py.conntrack.flow import flow_key
 from firewalld_py.conntrack.sctp import SctpConnection
 from firewalld_py.conntrack.sctp_states import STATE_NAMES as SCTP_STATE_NAMES
+from firewalld_py.conntrack.tcp_connection import TcpConnection
 from firewalld_py.conntrack.tcp_states import STATE_NAMES as TCP_STATE_NAMES
-from firewalld_py.conntrack.tcp_window import TcpConnection
 from firewalld_py.conntrack.timeouts import TIMEOUT_DEFAULTS, Timeouts
 from firewalld_py.conntrack.tracker import Settings
 from firewalld_py.packet.packet import PacketMeta

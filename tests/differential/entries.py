@@ -13,8 +13,8 @@ from firewalld_py.conntrack.connection import ASSURED, ORIGINAL, REPLY, SEEN_REP
 from firewalld_py.conntrack.flow import address_size
 from firewalld_py.conntrack.sctp import SctpConnection
 from firewalld_py.conntrack.sctp_states import STATE_NAMES as SCTP_STATE_NAMES
+from firewalld_py.conntrack.tcp_connection import TcpConnection
 from firewalld_py.conntrack.tcp_states import STATE_NAMES as TCP_STATE_NAMES
-from firewalld_py.conntrack.tcp_window import TcpConnection
 from tests.differential.netlink import ATTRIBUTES_AT
 
 if TYPE_CHECKING:

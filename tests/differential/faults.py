@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from firewalld_py.conntrack.tcp_window import TcpConnection, is_before
+from firewalld_py.conntrack.tcp_connection import TcpConnection
+from firewalld_py.conntrack.tcp_window import is_before
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.packet.protocols import TCP_MIN, TCPOPT_NOP, TCPOPT_SACK

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from firewalld_py.conntrack.connection import ASSURED, Connection
+from firewalld_py.conntrack.connection import ASSURED, ORIGINAL, REPLY, Connection
 from firewalld_py.conntrack.engine import Conntrack
 from firewalld_py.conntrack.flow import flow_key
+from firewalld_py.conntrack.tcp_connection import TcpConnection
 from firewalld_py.conntrack.tcp_states import STATE_NAMES
-from firewalld_py.conntrack.tcp_window import TcpConnection
 from firewalld_py.conntrack.tracker import Settings
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.reasons import OK, REASON_NAMES
@@ -92,8 +92,8 @@ class OurJudge:
         return (
             STATE_NAMES[connection.state]
             + assured
-            + _peer(connection.original_peer)
-            + _peer(connection.reply_peer)
+            + _peer(connection.peer(ORIGINAL))
+            + _peer(connection.peer(REPLY))
         )
 
 

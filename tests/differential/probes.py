@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from firewalld_py.conntrack.tcp_window import TcpConnection
+from firewalld_py.conntrack.tcp_connection import TcpConnection
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.packet.protocols import TCP_ACK, TCP_MIN, TCPOPT_SACK

@@ -15,6 +15,7 @@ from firewalld_py.conntrack.connection import STATE_NAMES as CT_STATE_NAMES
 from firewalld_py.conntrack.engine import Conntrack
 from firewalld_py.conntrack.flow import flow_key, reply_key
 from firewalld_py.conntrack.tcp import TcpTracker
+from firewalld_py.conntrack.tcp_connection import TcpConnection
 from firewalld_py.conntrack.tcp_states import (
     CLASS_NAMES,
     CLASSES,
@@ -23,7 +24,6 @@ from firewalld_py.conntrack.tcp_states import (
     STATE_NAMES,
     TRANSITIONS,
 )
-from firewalld_py.conntrack.tcp_window import TcpConnection
 from firewalld_py.conntrack.tracker import Settings
 from firewalld_py.packet.packet import Packet, PacketMeta
 from firewalld_py.packet.parse import parse

@@ -7,16 +7,18 @@ import struct
 import pytest
 
 from firewalld_py.conntrack.connection import ORIGINAL, REPLY
-from firewalld_py.conntrack.tcp_states import SEGMENT_CLASS
-from firewalld_py.conntrack.tcp_window import (
+from firewalld_py.conntrack.tcp_connection import (
     FLAG_BE_LIBERAL,
     FLAG_SACK_PERMITTED,
     FLAG_WINDOW_SCALE,
+    TcpConnection,
+    TcpPeer,
+)
+from firewalld_py.conntrack.tcp_states import SEGMENT_CLASS
+from firewalld_py.conntrack.tcp_window import (
     MAX_ACK_WINDOW,
     WINDOW_BELOW,
     WINDOW_OK,
-    TcpConnection,
-    TcpPeer,
     check_window,
     highest_sack,
     is_before,
@@ -179,7 +181,7 @@ def test_what_is_liberal_is_never_out_of_window_and_teaches_nothing() -> None:
     far = segment(ORIGINAL, "A", 900_000, 5001, 10)
     assert check_window(connection, far, ORIGINAL, 3, liberal=True) == WINDOW_OK
     assert connection.peer(ORIGINAL).end == 1001
-    connection.peer(ORIGINAL).flags |= FLAG_BE_LIBERAL
+    connection.original_flags |= FLAG_BE_LIBERAL
     assert checked(connection, far, ORIGINAL) == WINDOW_OK
     # To be liberal is a matter of the sender.
     assert checked(connection, segment(REPLY, "A", 900_000, 1001), REPLY) == TCP_ABOVE_WINDOW
