@@ -18,6 +18,7 @@ from firewalld_py.conntrack.engine import Conntrack
 from firewalld_py.conntrack.tracker import Settings
 from firewalld_py.pipeline import Firewall
 from firewalld_py.rules.ruleset import ACCEPT
+from firewalld_py.service.worker_process import ALLOCATOR
 
 TIMEOUT_S: Final = 120.0
 
@@ -48,7 +49,7 @@ def measure(connections: int) -> Samples:
             [sys.executable, "-m", "bench.memory", kind, str(connections)],
             check=True,
             stdout=subprocess.PIPE,
-            env={**os.environ, "FIREWALLD_PY_PURE": ""},
+            env={**ALLOCATOR, **os.environ, "FIREWALLD_PY_PURE": ""},
             timeout=TIMEOUT_S,
         )
         samples[kind] = [float(json.loads(done.stdout))]
