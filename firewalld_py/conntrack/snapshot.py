@@ -72,7 +72,7 @@ def dump_connection(connection: Connection, now: float) -> Row:
     row["own"] = {name: getattr(connection, name) for name in _own_fields(connection)}
     if isinstance(connection, TcpConnection):
         row["peers"] = [
-            {name: getattr(connection.peer(direction), name) for name in _PEER}
+            {name: getattr(connection.peer_copy(direction), name) for name in _PEER}
             for direction in (ORIGINAL, REPLY)
         ]
     return row

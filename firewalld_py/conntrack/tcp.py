@@ -86,7 +86,7 @@ class TcpTracker(Tracker):
 
     def open(self, packet: Packet, key: bytes, reply: bytes, now: float) -> Connection:
         connection = TcpConnection(packet.protocol, key, reply, now)
-        sender = connection.peer(ORIGINAL)
+        sender = connection.peer_copy(ORIGINAL)
         sender.end = segment_end(packet)
         sender.maxwin = max(packet.window, 1)
         if SEGMENT_CLASS[packet.tcp_flags] == CLASS_SYN:
@@ -223,7 +223,7 @@ class TcpTracker(Tracker):
         if connection.state in CLOSING_STATES:
             return _SKIP_WINDOW  # the ports may be in use again already; what is known is old
         step = _CHECK_WINDOW
-        receiver = connection.peer(1 - direction)
+        receiver = connection.peer_copy(1 - direction)
         is_established = connection.state == ESTABLISHED and connection.status & ASSURED != 0
         if receiver.flags & FLAG_MAXACK_SET and connection.last_class != CLASS_SYN:
             if packet.seq == 0 and not is_established:
@@ -292,14 +292,14 @@ def _answers_ignored_syn(
 
 def _get_in_step(connection: TcpConnection, direction: int) -> None:
     """Believe the SYN that was ignored: its SYN/ACK has come, in this direction."""
-    asker = connection.peer(1 - direction)
+    asker = connection.peer_copy(1 - direction)
     asker.end = asker.maxend = connection.last_end
     asker.maxwin = max(connection.last_window, 1)
     asker.scale = connection.last_scale
     connection.last_flags &= 0xFF ^ FLAG_CHALLENGE_ACK
     asker.flags = connection.last_flags
     connection.set_peer(1 - direction, asker)
-    answerer = connection.peer(direction)
+    answerer = connection.peer_copy(direction)
     answerer.reset()
     connection.set_peer(direction, answerer)
 

@@ -89,7 +89,7 @@ def our_entry(connection: Connection, now: float) -> Entry:
     sides: tuple[int, ...] = ()
     if isinstance(connection, TcpConnection):
         state = TCP_STATE_NAMES[connection.state]
-        peers = (connection.peer(ORIGINAL), connection.peer(REPLY))
+        peers = (connection.peer_copy(ORIGINAL), connection.peer_copy(REPLY))
         sides = (peers[0].scale, peers[1].scale, peers[0].flags, peers[1].flags)
     elif isinstance(connection, SctpConnection):
         state = SCTP_STATE_NAMES[connection.state]

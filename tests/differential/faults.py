@@ -64,10 +64,11 @@ class HolesForbidden(OurJudge):
         assert self._decision is not None, "it was judged just now"
         connection, direction = self._decision.info.connection, self._decision.info.direction
         if isinstance(connection, TcpConnection):
-            sender, side = connection.peer(direction), (connection.original_key, direction)
+            sender, side = connection.peer_copy(direction), (connection.original_key, direction)
             end = self._ends.get(side, sender.end)
             if is_before(end, self._decision.packet.seq):
                 sender.end = end
+                connection.set_peer(direction, sender)
             self._ends[side] = sender.end
         return answer
 

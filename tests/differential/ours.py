@@ -92,8 +92,8 @@ class OurJudge:
         return (
             STATE_NAMES[connection.state]
             + assured
-            + _peer(connection.peer(ORIGINAL))
-            + _peer(connection.peer(REPLY))
+            + _peer(connection.peer_copy(ORIGINAL))
+            + _peer(connection.peer_copy(REPLY))
         )
 
 

@@ -114,7 +114,7 @@ def at_closed_window(edges: Edges) -> list[Sent]:
 
 def _edges(connection: TcpConnection, acker: Packet) -> Edges:
     forwards = acker.src + acker.dst == connection.original_key[: 2 * len(acker.src)]
-    sender, receiver = connection.peer(int(forwards)), connection.peer(1 - int(forwards))
+    sender, receiver = connection.peer_copy(int(forwards)), connection.peer_copy(1 - int(forwards))
     return Edges(acker, sender.maxack, sender.end, sender.maxend, receiver.maxwin)
 
 

@@ -33,7 +33,7 @@ def test_what_may_open_a_connection(flags: str, loose: str, strict: str) -> None
 def test_a_syn_opens_in_syn_sent_and_knows_the_senders_window() -> None:
     tracker = TcpTracker(Settings())
     connection = tcp_connection(tracker, segment(ORIGINAL, "S", 1000, win=0), now=7.0)
-    client = connection.peer(ORIGINAL)
+    client = connection.peer_copy(ORIGINAL)
     assert (connection.state, connection.deadline) == (SYN_SENT, 127.0)
     assert (client.end, client.maxend, client.maxwin) == (1001, 1001, 1)  # a window is never 0
 
@@ -42,7 +42,10 @@ def test_a_segment_in_the_middle_opens_in_established_for_the_time_of_unacknowle
     tracker = TcpTracker(Settings())
     connection = tcp_connection(tracker, segment(ORIGINAL, "A", 1000, 1, size=10, win=100))
     assert (connection.state, connection.deadline) == (ESTABLISHED, 300.0)
-    assert (connection.peer(ORIGINAL).end, connection.peer(ORIGINAL).maxend) == (1010, 1110)
+    assert (connection.peer_copy(ORIGINAL).end, connection.peer_copy(ORIGINAL).maxend) == (
+        1010,
+        1110,
+    )
 
 
 def test_an_invalid_segment_leaves_state_deadline_and_counters_as_they_were() -> None:
@@ -86,4 +89,4 @@ def test_the_tracker_keeps_nothing_of_a_connection_in_itself() -> None:
     second = tcp_connection(tracker, segment(ORIGINAL, "S", 70_000))
     data = segment(ORIGINAL, "A", 1001, 5001, size=10)
     assert tracker.update(first, data, ORIGINAL, 1.0) == OK
-    assert second.peer(ORIGINAL).end == 70_001
+    assert second.peer_copy(ORIGINAL).end == 70_001

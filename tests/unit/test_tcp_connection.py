@@ -19,12 +19,12 @@ def test_a_side_comes_back_as_it_was_put_and_the_other_is_left_alone(direction: 
         setattr(peer, name, value)
     peer.end = TOP
     connection.set_peer(direction, peer)
-    back, other = connection.peer(direction), connection.peer(1 - direction)
+    back, other = connection.peer_copy(direction), connection.peer_copy(1 - direction)
     assert [getattr(back, name) for name in NAMES] == [TOP, 8, 9, 10, 11, 12]
     assert [getattr(other, name) for name in NAMES] == [0] * 6
 
 
 def test_a_side_that_was_taken_out_is_a_copy() -> None:
     connection = TcpConnection(6, bytes(13), bytes(13), 0.0)
-    connection.peer(ORIGINAL).end = 5
-    assert connection.peer(ORIGINAL).end == 0
+    connection.peer_copy(ORIGINAL).end = 5
+    assert connection.peer_copy(ORIGINAL).end == 0

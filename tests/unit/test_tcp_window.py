@@ -172,7 +172,7 @@ def test_bounds_of_the_acknowledgement(ack: int, fault: int) -> None:
 def test_a_little_above_the_window_moves_what_may_be_acknowledged() -> None:
     _tracker, connection = opened(win=1000)
     assert checked(connection, segment(ORIGINAL, "A", 2500, 5001, 10), ORIGINAL) == WINDOW_BELOW
-    assert connection.peer(ORIGINAL).end == 2510
+    assert connection.peer_copy(ORIGINAL).end == 2510
     assert checked(connection, segment(REPLY, "A", 5001, 2510), REPLY) == WINDOW_OK
 
 
@@ -180,7 +180,7 @@ def test_what_is_liberal_is_never_out_of_window_and_teaches_nothing() -> None:
     _tracker, connection = opened(win=1000)
     far = segment(ORIGINAL, "A", 900_000, 5001, 10)
     assert check_window(connection, far, ORIGINAL, 3, liberal=True) == WINDOW_OK
-    assert connection.peer(ORIGINAL).end == 1001
+    assert connection.peer_copy(ORIGINAL).end == 1001
     connection.original_flags |= FLAG_BE_LIBERAL
     assert checked(connection, far, ORIGINAL) == WINDOW_OK
     # To be liberal is a matter of the sender.
@@ -191,8 +191,8 @@ def test_each_acknowledgement_moves_the_right_edge_of_the_other_side() -> None:
     _tracker, connection = opened(win=1000)
     server_says = segment(REPLY, "A", 5001, 1001, win=4000)
     assert checked(connection, server_says, REPLY) == WINDOW_OK
-    assert connection.peer(ORIGINAL).maxend == 5001
-    assert connection.peer(REPLY).maxwin == 4000
+    assert connection.peer_copy(ORIGINAL).maxend == 5001
+    assert connection.peer_copy(REPLY).maxwin == 4000
 
 
 def test_a_repeated_ack_is_counted_and_a_different_one_starts_anew() -> None:
