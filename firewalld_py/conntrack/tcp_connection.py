@@ -53,8 +53,8 @@ class TcpPeer:
 class TcpConnection(Connection):
     """A TCP connection: its state, its two sides, and the last segment that mattered.
 
-    To work with a side, `peer_copy` unpacks it into a TcpPeer and `set_peer` puts it back. Were the two
-    objects of their own, each packet would have to visit one more place in memory, after the
+    To work with a side, `peer_copy` unpacks it into a TcpPeer and `set_peer` puts it back. Were the
+    two objects of their own, each packet would have to visit one more place in memory, after the
     connection (150 ns of 1050 where a million talk), and a connection would take 110 octets more.
     `last_class`, `last_direction`: what was last let through. `last_seq`, `last_ack`, `last_end`,
     `last_window`: of the last pure ACK (to count its repetitions in `retransmissions`) or ignored
