@@ -95,6 +95,36 @@ def h245(address: bytes, port: int) -> Wish:
     return {"unicastAddress": {kind: {"network": address, "port": port}}}
 
 
+def media(address: bytes, port: int, control_port: int | None = None) -> Wish:
+    """RTP's place, and RTCP's if it is named."""
+    found = {"mediaChannel": h245(address, port)}
+    if control_port is not None:
+        found["mediaControlChannel"] = h245(address, control_port)
+    return found
+
+
+def channel(address: bytes, port: int) -> Wish:
+    """H.245's wish for a channel in which media come to the sender, control beside them."""
+    h2250 = {"h2250LogicalChannelParameters": media(address, port, port ^ 1)}
+    reverse = {"reverseLogicalChannelParameters": {"multiplexParameters": h2250}}
+    return {"request": {"openLogicalChannel": reverse}}
+
+
+def conference(address: bytes, port: int) -> Wish:
+    """Likewise one of T.120."""
+    application = {"application": {"t120": {"separateLANStack": None}}}
+    forward = {"dataType": {"data": application}}
+    stack = {"networkAddress": {"localAreaAddress": h245(address, port)}}
+    wish = {"forwardLogicalChannelParameters": forward, "separateStack": stack}
+    return {"request": {"openLogicalChannel": wish}}
+
+
+def acknowledgement(address: bytes, port: int) -> Wish:
+    """The answer to a channel, which says where its media shall go."""
+    h2250 = {"h2250LogicalChannelAckParameters": media(address, port, port ^ 1)}
+    return {"response": {"openLogicalChannelAck": {"forwardMultiplexAckParameters": h2250}}}
+
+
 class _Bits:
     def __init__(self) -> None:
         self._bits: list[str] = []

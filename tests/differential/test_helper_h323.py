@@ -18,12 +18,23 @@ from firewalld_py.conntrack.helpers.h323_types import (
 from tests import wire
 from tests.differential.expecting import HelperKernel, Talk, TcpTalk, disagreement
 from tests.differential.h323 import PORTS, ByChance, generated, mutated
-from tests.h323_messages import call, encode, h225, q931, tpkt
+from tests.h323_messages import (
+    Filler,
+    acknowledgement,
+    call,
+    channel,
+    conference,
+    encode,
+    h225,
+    q931,
+    tpkt,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXCHANGES: Final = 60
+BODIES: Final = ("setup", "callProceeding", "connect", "alerting", "facility", "progress")
 AS_THE_KERNEL: Final = {"h323_third_parties": 1}
 
 
@@ -90,22 +101,29 @@ class Exchange:
             port = self.rng.choice((3000, 3001, 2000))
             signalling, from_server = self.rng.choice(self.calls), self.rng.random() < 0.5
             own = self.talk.client if from_server else self.talk.server
-            kind = self.rng.choice(("connect", "setup", "alerting", "callProceeding", "progress"))
             signalling.send(
                 self.rng.choice((0, 1, 1 - from_server)),
-                call({kind: {"h245Address": h225(own, port)}}),
+                call({self.rng.choice(BODIES): {"h245Address": h225(own, port)}}),
             )
             ends = (port, self._next_port()) if from_server else (self._next_port(), port)
             self.controls.append(self.talk.tcp(*ends, from_server=from_server).open())
-        self._send(self.rng.choice(self.controls), generated(self.rng, self.talk, CONTROL_MESSAGE))
+        self._send(self.rng.choice(self.controls), self._control_message())
+
+    def _control_message(self) -> bytes:
+        rng, own = self.rng, self._address()
+        if rng.random() < 0.5:
+            return generated(rng, self.talk, CONTROL_MESSAGE)
+        kind = rng.choice((channel, conference, acknowledgement))
+        wish = kind(own, rng.choice(PORTS))
+        return mutated(rng, encode(CONTROL_MESSAGE, wish, ByChance(rng, self.talk)))
 
     def _signal(self) -> None:
         if not self.calls:
             return
-        if self.rng.random() < 0.15:
-            information = encode(
-                USER_INFORMATION, self._forwarding(), ByChance(self.rng, self.talk)
-            )
+        if self.rng.random() < 0.5:
+            wish = self.rng.choice((self._forwarding, self._fast_start, self._tunnel))()
+            filler = self.rng.choice((Filler(), Filler(), ByChance(self.rng, self.talk)))
+            information = encode(USER_INFORMATION, wish, filler)
         else:
             information = generated(self.rng, self.talk, USER_INFORMATION)
         elements = self.rng.choice((b"", b"\x04\x03\x88\x93\xa5", b"\xa1", b"\x04\x01\x88\xa1"))
@@ -118,6 +136,19 @@ class Exchange:
         reason = {"callForwarded": None}
         facility = {"reason": reason, "alternativeAddress": place}
         return {"pdu": {"body": {"facility": facility}}}
+
+    def _fast_start(self) -> Any:
+        own = self._address()
+        channels = [
+            channel(own, port)["request"]["openLogicalChannel"]
+            for port in range(2000, 2000 + 2 * self.rng.choice((1, 2, 35)), 2)
+        ]
+        return {"pdu": {"body": {self.rng.choice(BODIES): {"fastStart": channels}}}}
+
+    def _tunnel(self) -> Any:
+        wishes = [channel(self._address(), port) for port in self.rng.sample(PORTS, 6)]
+        body = {self.rng.choice(BODIES): {"h245Address": h225(self._address(), 3000)}}
+        return {"pdu": {"body": body, "h245Control": wishes}}
 
     def _send(self, connection: TcpTalk, message: bytes) -> None:
         """A message of either side, mostly in a segment of its own."""
@@ -150,9 +181,12 @@ class Exchange:
         message = mutated(rng, encode(RAS_MESSAGE, wish, ByChance(rng, self.talk)))
         if rng.random() < 0.3:
             message += rng.randbytes(rng.randrange(1, 5))
-        port = rng.choice((1719, 1719, 1719, 1719, *PORTS))
+        port = 1719 if rng.random() < 0.9 else rng.choice(PORTS)
         talk = self.talk if rng.random() < 0.9 else self.away
-        talk.datagram(message, rng.choice((40000, 40000, 1719)), port, answers=rng.random() < 0.5)
+        if rng.random() < 0.5:
+            talk.datagram(message, rng.choice((40000, 40000, 40000, 1719)), port)
+        else:
+            talk.datagram(message, port, 40000, answers=True)
 
     def _ras_wish(self) -> Any:
         rng, place = self.rng, h225(self._address(), self.rng.choice((1720, 1720, *PORTS)))
@@ -178,9 +212,9 @@ class Exchange:
             port, other, answered = rng.choice(PORTS), self._next_port(), rng.random() < 0.5
             from_server = rng.random() < 0.5
             if rng.random() < 0.5:
-                ends = (port, other) if from_server else (other, port)
-                for answers in (from_server, not from_server)[: 1 + answered]:
-                    talk.datagram(b"media", *ends, answers=answers)
+                talk.datagram(b"media", other, port, answers=from_server)
+                if answered:
+                    talk.datagram(b"media", port, other, answers=not from_server)
             else:
                 ends = (port, other) if from_server else (other, port)
                 data = talk.tcp(*ends, from_server=from_server)
