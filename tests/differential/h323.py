@@ -11,7 +11,7 @@ from tests.h323_messages import Filler, encode
 if TYPE_CHECKING:
     from random import Random
 
-    from tests.differential.expecting import Talk
+    from tests.talk import Talk
 
 PORTS: Final = (1719, 1720, *[2000, 2001, 3000] * 4, 2002, 3001, 0, 1, 65535, 1023)
 DEEP: Final = 400  # so many choices, and the message gets no longer

@@ -16,7 +16,7 @@ from firewalld_py.conntrack.helpers.h323_types import (
     USER_INFORMATION,
 )
 from tests import wire
-from tests.differential.expecting import HelperKernel, Talk, TcpTalk, disagreement
+from tests.differential.expecting import HelperKernel, disagreement
 from tests.differential.h323 import PORTS, ByChance, generated, mutated
 from tests.h323_messages import (
     Filler,
@@ -29,6 +29,7 @@ from tests.h323_messages import (
     q931,
     tpkt,
 )
+from tests.talk import Talk, TcpTalk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +56,7 @@ class Exchange:
         self.away.packets = self.talk.packets
         self.calls: list[TcpTalk] = []
         self.controls: list[TcpTalk] = []
+        self.named: list[tuple[bytes, int]] = []
         self._port = 40000
 
     def packets(self) -> list[bytes]:
@@ -76,9 +78,12 @@ class Exchange:
         self._port += 1
         return self._port
 
-    def _address(self) -> bytes:
-        ends = (self.talk.client, self.talk.server)
-        return self.rng.choice((*ends, *ends, *ends, self.away.server))
+    def _place(self) -> tuple[bytes, int]:
+        """What a message names: mostly a port of one of the two."""
+        ends, port = (self.talk.client, self.talk.server), self.rng.choice(PORTS)
+        address = self.rng.choice((*ends, *ends, *ends, self.away.server))
+        self.named.append((address, port))
+        return address, port
 
     def _call(self) -> None:
         sport = self._next_port() if self.rng.random() < 0.9 else 40001
@@ -110,11 +115,11 @@ class Exchange:
         self._send(self.rng.choice(self.controls), self._control_message())
 
     def _control_message(self) -> bytes:
-        rng, own = self.rng, self._address()
+        rng = self.rng
         if rng.random() < 0.5:
             return generated(rng, self.talk, CONTROL_MESSAGE)
         kind = rng.choice((channel, conference, acknowledgement))
-        wish = kind(own, rng.choice(PORTS))
+        wish = kind(*self._place())
         return mutated(rng, encode(CONTROL_MESSAGE, wish, ByChance(rng, self.talk)))
 
     def _signal(self) -> None:
@@ -132,22 +137,22 @@ class Exchange:
         self._send(self.rng.choice(self.calls), message)
 
     def _forwarding(self) -> Any:
-        place = h225(self._address(), self.rng.choice(PORTS))
+        place = h225(*self._place())
         reason = {"callForwarded": None}
         facility = {"reason": reason, "alternativeAddress": place}
         return {"pdu": {"body": {"facility": facility}}}
 
     def _fast_start(self) -> Any:
-        own = self._address()
+        own, first = self._place()
         channels = [
-            channel(own, port)["request"]["openLogicalChannel"]
-            for port in range(2000, 2000 + 2 * self.rng.choice((1, 2, 35)), 2)
+            channel(own, (first + 2 * number) & 0xFFFF)["request"]["openLogicalChannel"]
+            for number in range(self.rng.choice((1, 2, 35)))
         ]
         return {"pdu": {"body": {self.rng.choice(BODIES): {"fastStart": channels}}}}
 
     def _tunnel(self) -> Any:
-        wishes = [channel(self._address(), port) for port in self.rng.sample(PORTS, 6)]
-        body = {self.rng.choice(BODIES): {"h245Address": h225(self._address(), 3000)}}
+        wishes = [channel(*self._place()) for _ in range(6)]
+        body = {self.rng.choice(BODIES): {"h245Address": h225(*self._place())}}
         return {"pdu": {"body": body, "h245Control": wishes}}
 
     def _send(self, connection: TcpTalk, message: bytes) -> None:
@@ -189,9 +194,9 @@ class Exchange:
             talk.datagram(message, port, 40000, answers=True)
 
     def _ras_wish(self) -> Any:
-        rng, place = self.rng, h225(self._address(), self.rng.choice((1720, 1720, *PORTS)))
+        rng, place = self.rng, h225(*self._place())
         lifetime = {"timeToLive": rng.choice((1, 60, 300, 0x8000))} if rng.random() < 0.5 else {}
-        places = [place, h225(self._address(), 2000)]
+        places = [place, h225(*self._place())]
         return rng.choice(
             (
                 {"gatekeeperConfirm": {"rasAddress": place}},
@@ -207,10 +212,12 @@ class Exchange:
     def _arrive(self) -> None:
         """First packets to where somebody may be expected, and answers."""
         rng = self.rng
-        talk = self.talk if rng.random() < 0.8 else self.away
         for _ in range(rng.randrange(1, 4)):
-            port, other, answered = rng.choice(PORTS), self._next_port(), rng.random() < 0.5
-            from_server = rng.random() < 0.5
+            address, port = rng.choice((*self.named[-6:], (self.talk.server, 2000)))
+            port = port ^ (rng.random() < 0.3)  # RTCP's
+            talk = self.away if address == self.away.server else self.talk
+            from_server = (address == talk.client) == (rng.random() < 0.9)
+            other, answered = self._next_port(), rng.random() < 0.5
             if rng.random() < 0.5:
                 talk.datagram(b"media", other, port, answers=from_server)
                 if answered:
