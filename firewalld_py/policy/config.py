@@ -242,6 +242,7 @@ _HELPERS: Final = Table(
             ("h323_default_rrq_ttl", *_seconds(), "how long an H.323 registration stands"),
             ("h323_gkrouted_only", _BOOL, _TRUTH, "H.323 calls come from the gatekeeper only"),
             ("h323_callforward_filter", _BOOL, _TRUTH, "no forwarding of calls on one side"),
+            ("h323_third_parties", _BOOL, _TRUTH, "H.323 calls may lead to a third host"),
             ("netbios_ns_timeout", *_seconds(), "how long answers to a NetBIOS broadcast may come"),
             ("snmp_timeout", *_seconds(), "how long answers to an SNMP broadcast may come"),
         )

@@ -19,6 +19,7 @@ PARAMETER_DEFAULTS: Final[dict[str, int]] = {
     "h323_default_rrq_ttl": 300,
     "h323_gkrouted_only": 1,
     "h323_callforward_filter": 1,
+    "h323_third_parties": 0,  # no kernel has this one: there they are allowed
     "netbios_ns_timeout": 3,
     "snmp_timeout": 30,
 }

@@ -6,13 +6,24 @@ from typing import Final
 
 from firewalld_py.conntrack.helpers.base import Helper, Readable
 from firewalld_py.conntrack.helpers.ftp import FtpHelper
+from firewalld_py.conntrack.helpers.h323_h245 import H245Helper
+from firewalld_py.conntrack.helpers.h323_q931 import Q931Helper
+from firewalld_py.conntrack.helpers.h323_ras import RasHelper
 from firewalld_py.conntrack.helpers.parameters import PARAMETER_DEFAULTS
 
 
 def make_helpers(parameters: dict[str, int]) -> dict[str, Helper]:
     """Every helper, with `parameters` of all names of PARAMETER_DEFAULTS."""
+    h323_third_parties = parameters["h323_third_parties"] != 0
     helpers: list[Helper] = [
         FtpHelper(parameters["ftp_loose"] != 0),
+        Q931Helper(parameters["h323_callforward_filter"] != 0, h323_third_parties),
+        H245Helper(),
+        RasHelper(
+            parameters["h323_default_rrq_ttl"],
+            parameters["h323_gkrouted_only"] != 0,
+            h323_third_parties,
+        ),
     ]
     return {helper.name: helper for helper in helpers}
 
