@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # (helper, protocol, port of the control connection, IP versions)
 ASSIGNED: Final[tuple[tuple[str, int, int, tuple[int, ...]], ...]] = (
     ("ftp", wire.TCP, 21, (4, 6)),
+    ("sip", wire.UDP, 5060, (4, 6)),
+    ("sip", wire.TCP, 5060, (4, 6)),
 )
 _PROTOCOL_NAMES: Final = {wire.TCP: "tcp", wire.UDP: "udp"}
 ANY_PORT: Final = -1
