@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tests import wire
-from tests.differential.expecting import Talk
 from tests.differential.sip_text import CODES, METHODS, ODD_CODES, SipText
+from tests.talk import Talk
 
 if TYPE_CHECKING:
     from random import Random
 
-    from tests.differential.expecting import TcpTalk
+    from tests.talk import TcpTalk
 
 SIP: Final = 5060
 MEDIA_PORTS: Final = (8000, 8001, 8002)
