@@ -237,7 +237,7 @@ _HELPERS: Final = Table(
             ("sip_timeout", *_seconds(), "how long an idle SIP connection lives"),
             ("sip_direct_signalling", _BOOL, _TRUTH, "SIP calls come from the registrar only"),
             ("sip_direct_media", _BOOL, _TRUTH, "media flow between the ends of signalling only"),
-            ("sip_external_media", _BOOL, _TRUTH, "media on the way they came are not expected"),
+            ("sip_external_media", _BOOL, _TRUTH, "no effect: it asks for the kernel's routes"),
             ("amanda_master_timeout", *_seconds(), "how long an idle Amanda connection lives"),
             ("h323_default_rrq_ttl", *_seconds(), "how long an H.323 registration stands"),
             ("h323_gkrouted_only", _BOOL, _TRUTH, "H.323 calls come from the gatekeeper only"),

@@ -32,6 +32,8 @@ ASSIGNED: Final[tuple[tuple[str, int, int, tuple[int, ...]], ...]] = (
     ("ftp", wire.TCP, 21, (4, 6)),
     ("Q.931", wire.TCP, 1720, (4, 6)),
     ("RAS", wire.UDP, 1719, (4, 6)),
+    ("sip", wire.UDP, 5060, (4, 6)),
+    ("sip", wire.TCP, 5060, (4, 6)),
 )
 _PROTOCOL_NAMES: Final = {wire.TCP: "tcp", wire.UDP: "udp"}
 ANY_PORT: Final = -1

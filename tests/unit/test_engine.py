@@ -361,6 +361,20 @@ def test_what_a_helper_drops_opens_nothing(announced: Announced) -> None:
     assert conntrack.table.size == 0
 
 
+def test_a_first_packet_that_is_dropped_leaves_nothing_expected() -> None:
+    class Regretting(Announced):
+        def inspect(
+            self, payload: bytes, connection: Connection, direction: int, call: Call
+        ) -> int:
+            super().inspect(payload, connection, direction, call)
+            return HELPER_COMMAND
+
+    conntrack = helped(Regretting())
+    info = conntrack.inspect(announcing(2000), 0.0, Template(helper="announced"))
+    assert conntrack.confirm(info, announcing(2000), 0.0) == HELPER_COMMAND
+    assert conntrack.expectations.size == 0
+
+
 def test_a_helper_hears_of_the_connections_that_it_led_to_and_of_the_end(
     announced: Announced,
 ) -> None:

@@ -29,3 +29,5 @@ def test_parameters_reach_their_helpers() -> None:
     loose = registry.make_helpers({**PARAMETER_DEFAULTS, "ftp_loose": 1})["ftp"]
     assert isinstance(loose, FtpHelper)
     assert loose.third_parties
+    sip = registry.make_helpers({**PARAMETER_DEFAULTS, "sip_direct_media": 0})["sip"]
+    assert sip.third_parties

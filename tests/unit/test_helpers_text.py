@@ -65,6 +65,7 @@ def test_an_ipv4_address(text: bytes, mark: int, address: str, end: int) -> None
         (b"1:2:3:4:5:6:10.1.0.5", NO_MARK, "1:2:3:4:5:6:a01:5", 20),
         (b"::ffff:10.1.0.5|", BAR, "::ffff:10.1.0.5", 15),
         (b"0000fd00::1", NO_MARK, "fd00::1", 11),
+        (b"::10.1.0.5:5060", NO_MARK, "::10.1.0.5", 10),
         (b"fe80::1%eth0", NO_MARK, "fe80::1", 7),
         (b"fe80::1%eth0|", BAR, "", 0),
         (b"1:2:3:4:5:6:7", NO_MARK, "", 0),

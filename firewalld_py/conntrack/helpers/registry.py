@@ -10,6 +10,7 @@ from firewalld_py.conntrack.helpers.h323_h245 import H245Helper
 from firewalld_py.conntrack.helpers.h323_q931 import Q931Helper
 from firewalld_py.conntrack.helpers.h323_ras import RasHelper
 from firewalld_py.conntrack.helpers.parameters import PARAMETER_DEFAULTS
+from firewalld_py.conntrack.helpers.sip import SipHelper
 
 
 def make_helpers(parameters: dict[str, int]) -> dict[str, Helper]:
@@ -24,6 +25,7 @@ def make_helpers(parameters: dict[str, int]) -> dict[str, Helper]:
             parameters["h323_gkrouted_only"] != 0,
             h323_third_parties,
         ),
+        SipHelper(parameters),
     ]
     return {helper.name: helper for helper in helpers}
 

@@ -54,9 +54,18 @@ def read_ipv4(text: bytes, at: int, end: int, mark: int = NO_MARK) -> tuple[byte
 
 
 def read_ipv6(text: bytes, at: int, end: int, mark: int = NO_MARK) -> tuple[bytes, int]:
-    """As read_ipv4(), for in6_pton(): hexadecimal groups, `::`, the last 32 bits maybe dotted."""
+    """As read_ipv4(), for in6_pton(): hexadecimal groups, `::`, the last 32 bits maybe dotted.
+
+    A colon behind dotted ones ends it.
+    """
     begin = at
-    while at < end and text[at] not in (mark, 0) and (text[at] in _HEX or text[at] in b":."):
+    dotted = False
+    while at < end and text[at] not in (mark, 0):
+        octet = text[at]
+        if octet == _DOT:
+            dotted = True
+        elif octet not in _HEX and (octet != _COLON or dotted):
+            break
         at += 1
     if at < end and mark != NO_MARK and text[at] not in (mark, 0):
         return b"", at
