@@ -7,12 +7,14 @@ from typing import Final
 from firewalld_py.conntrack.helpers.base import Helper, Readable
 from firewalld_py.conntrack.helpers.ftp import FtpHelper
 from firewalld_py.conntrack.helpers.parameters import PARAMETER_DEFAULTS
+from firewalld_py.conntrack.helpers.pptp import PptpHelper
 
 
 def make_helpers(parameters: dict[str, int]) -> dict[str, Helper]:
     """Every helper, with `parameters` of all names of PARAMETER_DEFAULTS."""
     helpers: list[Helper] = [
         FtpHelper(parameters["ftp_loose"] != 0),
+        PptpHelper(),
     ]
     return {helper.name: helper for helper in helpers}
 
