@@ -130,6 +130,8 @@ class Firewall:
             if reason != OK:
                 decision.verdict = DROP
                 decision.reason = reason
+        elif info.connection is not None:
+            self.conntrack.dropped(info.connection)
         return decision
 
     def _handle_fragment(self, packet: Packet, meta: PacketMeta, now: float) -> Decision:

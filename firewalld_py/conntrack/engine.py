@@ -82,8 +82,8 @@ class Conntrack(Watcher):
         if packet.protocol == IPPROTO_ICMPV6 and packet.icmp_type in ICMPV6_UNTRACKED:
             return CtInfo(UNTRACKED)
         if is_icmp_error(packet):
-            return inspect_error(packet, self.table, now, template.zone)
-        key = flow_key(packet)
+            return inspect_error(packet, self.table, now, template.zone, self._tables.calls)
+        key = flow_key(packet, self._tables.calls)
         if template.zone:
             key = in_zone(key, template.zone)
         info = self._track(packet, key, now, template)
@@ -104,15 +104,33 @@ class Conntrack(Watcher):
         if connection.extension is not None and connection.extension.helper:
             reason = self._ask_helper(connection, packet, info, now)
             if reason != OK:
+<<<<<<< HEAD
                 self._forget_unconfirmed(connection)
                 return reason
         if not connection.status & CONFIRMED:
             if not self.table.insert(connection, now):
                 self._forget_unconfirmed(connection)
+=======
+                self.dropped(connection)
+                return reason
+        if not connection.status & CONFIRMED:
+            if not self.table.insert(connection, now):
+                self.dropped(connection)
+>>>>>>> 6cd20b6cea4f139978ad8c793b6f92d46e81f27e
                 return TABLE_FULL
             if self.watcher is not None:
                 self.watcher.created(connection, now)
         return OK
+
+    def dropped(self, connection: Connection) -> None:
+        """A packet of this connection was dropped: one that it was to open will never be."""
+        extension = connection.extension
+        if extension is None or connection.status & CONFIRMED:
+            return
+        if self.expectations.size:
+            self.expectations.forget_master(connection)
+        if extension.master is not None:
+            self._child_destroyed(connection, extension.master)
 
     def changed(self, connection: Connection, changes: int, now: float) -> None:
         """A rule has changed something of a connection; `changes` as Watcher.updated() has them."""
@@ -250,11 +268,13 @@ class Conntrack(Watcher):
         helper = self.helpers.get(extension.helper)
         if helper is not None:
             helper.destroyed(connection, self._tables)
-        master = extension.master
-        if master is not None:
-            helper = self.helpers.get(master.helper())
-            if helper is not None:
-                helper.child_destroyed(connection, master, self._tables)
+        if extension.master is not None:
+            self._child_destroyed(connection, extension.master)
+
+    def _child_destroyed(self, child: Connection, master: Connection) -> None:
+        helper = self.helpers.get(master.helper())
+        if helper is not None:
+            helper.child_destroyed(child, master, self._tables)
 
 
 def _state_of(connection: Connection, direction: int) -> int:

@@ -34,7 +34,7 @@ CHANGE_NAMES: Final[dict[int, str]] = {
 class Watcher:
     """Somebody who wants to know. The calls come while a packet is judged: they must be quick.
 
-    None of them may touch the table.
+    None of them may touch the table, but `destroyed` may remove other connections.
     """
 
     def created(self, connection: Connection, now: float) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from firewalld_py.conntrack.gre_map import NO_CALLS, GreMap
 from firewalld_py.packet.packet import Packet
 from firewalld_py.packet.protocols import (
     GRE_PPTP_HEADER,
@@ -66,33 +67,35 @@ ICMPV6_INVERSE: Final[bytes] = _inverse(
 )
 
 
-def flow_key(packet: Packet) -> bytes:
-    """The packet's key. Precondition: `packet.fault` is OK."""
+def flow_key(packet: Packet, calls: GreMap = NO_CALLS) -> bytes:
+    """The packet's key; `calls` are PPTP's. Precondition: `packet.fault` is OK."""
     data = packet.data
     at = packet.transport
+    # Both addresses stand side by side in either header: one slice serves for two.
+    addresses = data[12:20] if packet.version == 4 else data[8:40]
     if packet.has_ports and packet.protocol != IPPROTO_DCCP:  # the kernel no longer tracks DCCP
         ports = data[at : at + 4]
     elif packet.protocol in (IPPROTO_ICMP, IPPROTO_ICMPV6):
         ports = data[at + 4 : at + 6] + data[at : at + 2]
     elif packet.protocol == IPPROTO_GRE:
-        ports = gre_keys(data, at, min(packet.length, len(data)))
+        ports = gre_keys(data, at, min(packet.length, len(data)), addresses, calls)
     else:
         ports = NO_PORTS
-    # Both addresses stand side by side in either header: one slice serves for two.
-    addresses = data[12:20] if packet.version == 4 else data[8:40]
     return addresses + ports + PROTOCOL_OCTET[packet.protocol]
 
 
-def gre_keys(data: bytes, at: int, end: int) -> bytes:
-    """The four octets of a GRE packet: of PPTP (version 1) the call id as destination, else zeros.
+def gre_keys(data: bytes, at: int, end: int, addresses: bytes, calls: GreMap) -> bytes:
+    """The four octets of a GRE packet: of PPTP (version 1) both call ids, else zeros.
 
-    The source's call id is known to the PPTP helper alone (gre_pkt_to_tuple()). NO_KEY if PPTP
-    carries something else than PPP; no packet of ours comes here with that, a quoted one may.
+    The packet has the destination's, the source's is in `calls`, or 0 (gre_pkt_to_tuple()). NO_KEY
+    if PPTP carries something else than PPP; no packet of ours comes here with that, a quoted one
+    may.
     """
     if at + GRE_PPTP_HEADER <= end and data[at + 1] & GRE_VERSION == GRE_VERSION_PPTP:
         if data[at + 2] << 8 | data[at + 3] != GRE_PROTOCOL_PPP:
             return NO_KEY
-        return b"\0\0" + data[at + 6 : at + 8]
+        call_id = data[at + 6 : at + 8]
+        return calls.source_id(addresses + call_id) + call_id
     return NO_PORTS
 
 

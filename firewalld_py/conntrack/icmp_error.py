@@ -18,6 +18,7 @@ from firewalld_py.conntrack.flow import (
     in_zone,
     reply_key,
 )
+from firewalld_py.conntrack.gre_map import NO_CALLS, GreMap
 from firewalld_py.conntrack.table import Table
 from firewalld_py.packet.extensions import fragment_offset, header_size, octets_asked
 from firewalld_py.packet.packet import Packet
@@ -71,8 +72,13 @@ def is_icmp_error(packet: Packet) -> bool:
     return False
 
 
-def inspect_error(packet: Packet, table: Table, now: float, zone: int) -> CtInfo:
-    """RELATED with the quoted connection of this zone, or INVALID with the reason."""
+def inspect_error(
+    packet: Packet, table: Table, now: float, zone: int, calls: GreMap = NO_CALLS
+) -> CtInfo:
+    """RELATED with the quoted connection of this zone, or INVALID with the reason.
+
+    `calls` are PPTP's, by which quoted GRE is told apart.
+    """
     at = packet.transport + ICMP_HEADER
     if packet.icmp_type == NDISC_REDIRECT and packet.protocol == IPPROTO_ICMPV6:
         if packet.data[7] != HOP_LIMIT_OF_NEIGHBOUR or not _is_link_local(packet.src):
@@ -81,7 +87,7 @@ def inspect_error(packet: Packet, table: Table, now: float, zone: int) -> CtInfo
         if packet.icmp_code != 0 or not _quotes_packet(packet, at):
             return CtInfo(INVALID, reason=ICMP_ERROR_QUOTE)
         at += OPTION_HEADER
-    quoted = _quoted_key(packet, at)
+    quoted = _quoted_key(packet, at, calls)
     if quoted == NO_KEY:
         return CtInfo(INVALID, reason=ICMP_ERROR_QUOTE)
     answer = reply_key(quoted)
@@ -97,18 +103,19 @@ def inspect_error(packet: Packet, table: Table, now: float, zone: int) -> CtInfo
     return CtInfo(RELATED, table.direction(), connection)
 
 
-def _quoted_key(packet: Packet, at: int) -> bytes:
+def _quoted_key(packet: Packet, at: int, calls: GreMap) -> bytes:
     """The flow key of the packet quoted at `at`, or NO_KEY.
 
     The quoted version nibble is not looked at; the outer one counts. Four transport octets suffice
     for ports, an ICMP query must be quoted with its eight.
     """
+    end = min(packet.length, len(packet.data))
     if packet.version == 4:
-        return _quoted_ipv4(packet.data, at, min(packet.length, len(packet.data)))
-    return _quoted_ipv6(packet.data, at, min(packet.length, len(packet.data)))
+        return _quoted_ipv4(packet.data, at, end, calls)
+    return _quoted_ipv6(packet.data, at, end, calls)
 
 
-def _quoted_ipv4(data: bytes, at: int, end: int) -> bytes:
+def _quoted_ipv4(data: bytes, at: int, end: int, calls: GreMap) -> bytes:
     if at + IPV4_MIN > end:
         return NO_KEY
     if (data[at + 6] & 0x1F) << 8 | data[at + 7]:
@@ -116,10 +123,10 @@ def _quoted_ipv4(data: bytes, at: int, end: int) -> bytes:
     transport = at + ((data[at] & 0x0F) << 2)
     if transport > end:
         return NO_KEY
-    return _with_transport(data, data[at + 12 : at + 20], data[at + 9], transport, end)
+    return _with_transport(data, data[at + 12 : at + 20], data[at + 9], transport, end, calls)
 
 
-def _quoted_ipv6(data: bytes, at: int, end: int) -> bytes:
+def _quoted_ipv6(data: bytes, at: int, end: int, calls: GreMap) -> bytes:
     if at + IPV6_HEADER > end:
         return NO_KEY
     addresses = data[at + 8 : at + 40]
@@ -135,10 +142,12 @@ def _quoted_ipv6(data: bytes, at: int, end: int) -> bytes:
         transport += size
     if protocol == IPPROTO_NONE:
         return NO_KEY
-    return _with_transport(data, addresses, protocol, transport, end)
+    return _with_transport(data, addresses, protocol, transport, end, calls)
 
 
-def _with_transport(data: bytes, addresses: bytes, protocol: int, at: int, end: int) -> bytes:
+def _with_transport(
+    data: bytes, addresses: bytes, protocol: int, at: int, end: int, calls: GreMap
+) -> bytes:
     ports = NO_PORTS
     if protocol in WITH_PORTS:
         if at + 4 > end:
@@ -149,7 +158,7 @@ def _with_transport(data: bytes, addresses: bytes, protocol: int, at: int, end: 
             return NO_KEY
         ports = data[at + 4 : at + 6] + data[at : at + 2]
     elif protocol == IPPROTO_GRE:
-        ports = gre_keys(data, at, end)
+        ports = gre_keys(data, at, end, addresses, calls)
         if not ports:
             return NO_KEY
     return addresses + ports + PROTOCOL_OCTET[protocol]

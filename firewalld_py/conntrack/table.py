@@ -138,28 +138,31 @@ class Table:
         self._now = now
         current = int(now / SLOT_S)
         used = 0
-        while self._cleaning:
-            if used >= budget:
+        while True:
+            while self._cleaning:
+                if used >= budget:
+                    return used
+                used += 1
+                self._look_at(self._cleaning.pop(), now)
+            if self._swept >= current:
                 return used
-            used += 1
-            self._look_at(self._cleaning.pop(), now)
-        while self._swept < current:
-            if not self._wheel:
-                self._swept = current
-                break
-            slot = self._swept + 1
-            if current - slot > MAX_AHEAD_S:
-                slot = min(min(self._wheel), current)  # the clock leapt: skip what is empty
-            due = self._wheel.get(slot)
-            if due is not None:
-                while due:
-                    if used >= budget:
-                        return used
-                    used += 1
-                    self._look_at(due.pop(), now)
-                del self._wheel[slot]
-            self._swept = slot
-        return used
+            self._take_next_slot(current)
+
+    def _take_next_slot(self, current: int) -> None:
+        """Take the next slot up to `current` out of the wheel, for sweeping.
+
+        Nothing of it stays there: whoever is told of a connection that goes may remove others.
+        """
+        if not self._wheel:
+            self._swept = current
+            return
+        slot = self._swept + 1
+        if current - slot > MAX_AHEAD_S:
+            slot = min(min(self._wheel), current)  # the clock leapt: skip what is empty
+        due = self._wheel.pop(slot, None)
+        if due is not None:
+            self._cleaning = due
+        self._swept = slot
 
     def connections(self) -> list[Connection]:
         """All entries, each once, in no particular order (a copy)."""

@@ -22,6 +22,7 @@ from tests.differential.answer import ANSWERS, Answer
 from tests.differential.describe import describe
 from tests.differential.entries import TOLERANCE_S, expectation_fields
 from tests.differential.kernel import KernelJudge, run
+from tests.differential.ours import DROP_MARK
 from tests.plans import plan, rule, template
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ ASSIGNED: Final[tuple[tuple[str, int, int, tuple[int, ...]], ...]] = (
     ("RAS", wire.UDP, 1719, (4, 6)),
     ("sip", wire.UDP, 5060, (4, 6)),
     ("sip", wire.TCP, 5060, (4, 6)),
+    ("pptp", wire.TCP, 1723, (4,)),
 )
 _PROTOCOL_NAMES: Final = {wire.TCP: "tcp", wire.UDP: "udp"}
 ANY_PORT: Final = -1
@@ -98,9 +100,11 @@ class HelperOurs:
         self.conntrack = Conntrack(settings)
         self._firewall = Firewall(_RULESET, self.conntrack)
 
-    def step(self, data: bytes) -> Step:
+    def step(self, data: bytes, *, accept: bool = True) -> Step:
+        """One packet, which the filter accepts or drops."""
         now = time.monotonic()
-        decision = self._firewall.handle(data, PacketMeta(), now)
+        meta = PacketMeta(mark=0 if accept else DROP_MARK)
+        decision = self._firewall.handle(data, meta, now)
         waiting = tuple(sorted(_ours(one, now) for one in self.conntrack.expectations.all(now)))
         answer = ANSWERS[decision.info.state, decision.info.direction]
         return Step(answer, decision.verdict == ACCEPT, waiting)
@@ -178,6 +182,7 @@ def _assign() -> None:
 
 _RULESET: Final = build_ruleset(
     plan(
+        [rule("drop", ("mark", [[DROP_MARK, 0xFFFFFFFF]]))],
         prerouting=[
             rule(
                 "continue",
@@ -186,6 +191,6 @@ _RULESET: Final = build_ruleset(
                 template=template(helper=helper),
             )
             for helper, protocol, port, _versions in ASSIGNED
-        ]
+        ],
     )
 )

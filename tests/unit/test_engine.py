@@ -388,6 +388,19 @@ def test_a_helper_hears_of_the_connections_that_it_led_to_and_of_the_end(
     assert announced.told[-1] == "destroyed"
 
 
+def test_a_helper_hears_of_an_expected_connection_whose_first_packet_was_dropped(
+    announced: Announced,
+) -> None:
+    conntrack = helped(announced)
+    accepted(conntrack, announcing(2000), helper="announced")
+    child = connection_of(conntrack.inspect(datagram(dport=2000), 0.0))
+    conntrack.dropped(child)
+    assert announced.told == ["opened to 2000", "child of announced destroyed"]
+    (master,) = conntrack.table.connections()
+    conntrack.dropped(master)  # a later packet of it: that is nobody's end
+    assert len(announced.told) == 2
+
+
 @pytest.mark.parametrize(
     "transport",
     [

@@ -20,6 +20,7 @@ from firewalld_py.conntrack.connection import (
 from firewalld_py.conntrack.engine import Conntrack
 from firewalld_py.conntrack.flow import NO_KEY, flow_key, gre_keys
 from firewalld_py.conntrack.gre import GreTracker
+from firewalld_py.conntrack.gre_map import NO_CALLS
 from firewalld_py.conntrack.timeouts import Timeouts
 from firewalld_py.conntrack.tracker import Settings
 from firewalld_py.packet.packet import Packet, PacketMeta
@@ -107,7 +108,7 @@ def test_version_1_carries_ppp_or_is_invalid(payload: int) -> None:
     assert (info.state, info.reason) == (INVALID, GRE_PAYLOAD)
     # Quoted in an ICMP error it has no key.
     octets = wrong.data[20:]
-    assert gre_keys(octets, 0, len(octets)) == NO_KEY
+    assert gre_keys(octets, 0, len(octets), wrong.data[12:20], NO_CALLS) == NO_KEY
 
 
 @pytest.mark.parametrize("octets", range(8))

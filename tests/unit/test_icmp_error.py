@@ -19,14 +19,16 @@ from scapy.layers.inet6 import (
 from scapy.packet import Packet as Scapy
 from scapy.packet import Raw
 
-from firewalld_py.conntrack.connection import INVALID, RELATED, REPLY, CtInfo
+from firewalld_py.conntrack.connection import INVALID, RELATED, REPLY, Connection, CtInfo
 from firewalld_py.conntrack.flow import flow_key, reply_key
+from firewalld_py.conntrack.gre_map import GreMap, Mapped
 from firewalld_py.conntrack.icmp_error import inspect_error, is_icmp_error
 from firewalld_py.conntrack.table import Table
 from firewalld_py.packet.packet import Packet, PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.packet.reasons import OK, REASON_NAMES
 from tests import wire
+from tests.pptp import gre
 from tests.segments import connection_for
 
 ASKED4: Final = IP(src="10.1.0.5", dst="203.0.113.9") / UDP(sport=40000, dport=53) / Raw(b"x" * 64)
@@ -159,3 +161,17 @@ def test_a_quoted_answer_is_found_the_other_way_round() -> None:
     assert (info.state, info.direction) == (RELATED, 0)
     assert info.connection is not None
     assert info.connection.reply_key == reply_key(info.connection.original_key)
+
+
+def test_quoted_gre_of_a_call_is_found_by_both_its_call_ids() -> None:
+    calls = GreMap()
+    calls.add(Mapped(wire.CLIENT4 + wire.SERVER4 + b"\0\xc8", b"\0\x64"))
+    key = flow_key(parsed(gre(200)), calls)
+    connection = Connection(47, key, reply_key(key), 0.0)
+    connection.deadline = 30.0
+    table = Table(10)
+    assert table.insert(connection, 0.0)
+    error = wire.icmp(3, 2, payload=gre(200)[:28])
+    packet = parsed(wire.ip(wire.ROUTER4, wire.CLIENT4, wire.ICMP, error))
+    assert inspect_error(packet, table, 1.0, 0, calls).connection is connection
+    assert inspect_error(packet, table, 1.0, 0).state == INVALID

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from firewalld_py.conntrack.connection import ASSURED, CONFIRMED, DYING, Connection
+from firewalld_py.conntrack.events import Watcher
 from firewalld_py.conntrack.flow import reply_key
-from firewalld_py.conntrack.table import EVICTION_LOOKS, MAX_AHEAD_S, Table
+from firewalld_py.conntrack.table import EVICTION_LOOKS, MAX_AHEAD_S, MOST_DEAD, Table
 from tests import wire
 
 ALL = 1 << 30
@@ -196,3 +197,64 @@ def test_for_room_a_few_connections_are_looked_at_and_not_all() -> None:
 
 def test_an_empty_table_has_nothing_to_forget() -> None:
     assert not Table(0).make_room(5.0)
+
+
+class Followers(Watcher):
+    """With each connection that goes others go, as a helper's do with their master."""
+
+    def __init__(self) -> None:
+        self.table = Table(100_000, self)
+        self.of: dict[Connection, list[Connection]] = {}
+        self.gone: list[Connection] = []
+
+    def destroyed(self, connection: Connection) -> None:
+        self.gone.append(connection)
+        for follower in self.of.get(connection, []):
+            self.table.remove(follower)
+
+    def insert(self, port: int, deadline: float) -> Connection:
+        connection = entry(port, deadline)
+        assert self.table.insert(connection, 0.0)
+        return connection
+
+
+def test_what_goes_may_take_others_with_it_whether_it_is_removed_found_swept_or_makes_room() -> (
+    None
+):
+    for go in ("remove", "find", "expire", "make room"):
+        world = Followers()
+        table = world.table
+        first, second, third, other = (world.insert(port, 5.0 + port) for port in range(1, 5))
+        # In a circle, and one of the same slot of the wheel.
+        world.of = {first: [second, third], second: [first, third], third: [first]}
+        other.status |= ASSURED
+        other.deadline = 500.0
+        if go == "remove":
+            table.remove(first)
+        elif go == "find":
+            assert table.find(first.original_key, 6.5) is None
+        elif go == "expire":
+            table.expire(7.5, ALL)
+        else:
+            assert table.make_room(0.0)
+        assert sorted(map(id, world.gone)) == sorted(map(id, (first, second, third))), go
+        assert (table.size, table.connections()) == (1, [other])
+        assert table.expire(502.0, ALL) > 0
+        assert (table.size, len(world.gone)) == (0, 4)
+
+
+def test_a_sweep_goes_on_when_what_it_removes_takes_thousands_with_it() -> None:
+    """So many that the wheel is cleaned of them meanwhile, the slot that is swept included."""
+    world = Followers()
+    masters = [world.insert(port, 5.0) for port in range(1, 4)]
+    living = [world.insert(port, 90.0) for port in range(4, 8)]
+    for number, master in enumerate(masters):
+        ports = range(10_000 + number * 3 * MOST_DEAD, 10_000 + (number + 1) * 3 * MOST_DEAD)
+        world.of[master] = [world.insert(port, 5.0 + port % 50) for port in ports]
+    table = world.table
+    for now in range(3, 90):
+        while table.expire(float(now), 7) == 7:
+            assert set(living) <= set(table.connections())
+    assert (table.size, len(world.gone)) == (4, len(set(world.gone)))
+    table.expire(91.0, ALL)
+    assert (table.size, len(world.gone)) == (0, 7 + 9 * MOST_DEAD)

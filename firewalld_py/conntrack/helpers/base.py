@@ -15,6 +15,7 @@ from firewalld_py.conntrack.expectation import (
     Policy,
 )
 from firewalld_py.conntrack.flow import destination, source
+from firewalld_py.conntrack.gre_map import GreMap
 from firewalld_py.conntrack.table import Table
 from firewalld_py.packet.packet import Packet
 
@@ -27,11 +28,12 @@ IPV6: Final = 6
 class Tables:
     """What there is beside a connection."""
 
-    __slots__ = ("connections", "expectations")
+    __slots__ = ("calls", "connections", "expectations")
 
     def __init__(self, connections: Table, expectations: ExpectationTable) -> None:
         self.connections = connections
         self.expectations = expectations
+        self.calls = GreMap()
 
 
 class Call:
@@ -127,7 +129,10 @@ class Helper:
         """A connection was opened that this helper expected; it is not in the table yet."""
 
     def destroyed(self, connection: Connection, tables: Tables) -> None:
-        """A connection of this helper's has left the table, with what it expected."""
+        """A connection of this helper's has left the table, with what it expected.
+
+        Here, and in child_destroyed(), others may be removed from the table as well.
+        """
 
     def child_destroyed(self, child: Connection, master: Connection, tables: Tables) -> None:
-        """A connection that this helper expected has left the table."""
+        """A connection that this helper expected has left the table, or will never enter it."""

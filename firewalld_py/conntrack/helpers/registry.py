@@ -11,6 +11,7 @@ from firewalld_py.conntrack.helpers.h323_q931 import Q931Helper
 from firewalld_py.conntrack.helpers.h323_ras import RasHelper
 from firewalld_py.conntrack.helpers.parameters import PARAMETER_DEFAULTS
 from firewalld_py.conntrack.helpers.sip import SipHelper
+from firewalld_py.conntrack.helpers.pptp import PptpHelper
 
 
 def make_helpers(parameters: dict[str, int]) -> dict[str, Helper]:
@@ -26,6 +27,7 @@ def make_helpers(parameters: dict[str, int]) -> dict[str, Helper]:
             h323_third_parties,
         ),
         SipHelper(parameters),
+        PptpHelper(),
     ]
     return {helper.name: helper for helper in helpers}
 
