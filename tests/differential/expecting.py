@@ -7,6 +7,7 @@ each packet state, direction, whether it went on, and all expectations must be t
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from firewalld_py.conntrack.engine import Conntrack
@@ -20,7 +21,13 @@ from firewalld_py.rules.ruleset import ACCEPT
 from tests import wire
 from tests.differential.answer import ANSWERS, Answer
 from tests.differential.describe import describe
-from tests.differential.entries import TOLERANCE_S, expectation_fields
+from tests.differential.entries import (
+    TOLERANCE_S,
+    Entry,
+    difference,
+    expectation_fields,
+    our_entry,
+)
 from tests.differential.kernel import KernelJudge, run
 from tests.plans import plan, rule, template
 
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
 # (helper, protocol, port of the control connection, IP versions)
 ASSIGNED: Final[tuple[tuple[str, int, int, tuple[int, ...]], ...]] = (
     ("ftp", wire.TCP, 21, (4, 6)),
+    ("irc", wire.TCP, 6667, (4,)),
 )
 _PROTOCOL_NAMES: Final = {wire.TCP: "tcp", wire.UDP: "udp"}
 ANY_PORT: Final = -1
@@ -98,19 +106,35 @@ class HelperOurs:
         now = time.monotonic()
         decision = self._firewall.handle(data, PacketMeta(), now)
         waiting = tuple(sorted(_ours(one, now) for one in self.conntrack.expectations.all(now)))
-        answer = ANSWERS[decision.info.state, decision.info.direction]
+        answer = ANSWERS.get((decision.info.state, decision.info.direction))  # None: held
         return Step(answer, decision.verdict == ACCEPT, waiting)
+
+    def entries(self) -> list[Entry]:
+        now = time.monotonic()
+        return [
+            our_entry(one, now) for one in self.conntrack.table.connections() if one.deadline > now
+        ]
 
 
 def disagreement(
-    kernel: HelperKernel, packets: Sequence[bytes], parameters: Mapping[str, int] | None = None
+    kernel: HelperKernel,
+    packets: Sequence[bytes],
+    parameters: Mapping[str, int] | None = None,
+    reached: Counter[str] | None = None,
 ) -> str:
-    """The history of an exchange up to where the two differ; nothing if they never do."""
+    """The history of an exchange up to where the two differ; nothing if they never do.
+
+    `reached` counts answers by name, packets that were dropped, and expectations after each packet.
+    """
     kernel.flush()
     ours = HelperOurs(parameters)
+    reached = Counter() if reached is None else reached
     history: list[str] = []
     for data in packets:
         theirs, mine = kernel.step(data), ours.step(data)
+        reached[str(theirs.answer)] += 1
+        reached["dropped"] += not theirs.went_on
+        reached["expectations"] += len(theirs.waiting)
         history.append(describe(data))
         if payload := _payload(data):
             history.append(f"    {payload!r}")
@@ -118,6 +142,9 @@ def disagreement(
         if not theirs.agrees_with(mine):
             history.append(f"    OURS:   {_told(mine)}")
             return "\n".join(history)
+    entries = ours.entries()
+    if (found := difference(kernel.entries(), entries)) is not None:
+        return "\n".join((*history, f"the tables: {found}"))
     return ""
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from firewalld_py.conntrack.helpers.base import Helper, Readable
 from firewalld_py.conntrack.helpers.ftp import FtpHelper
+from firewalld_py.conntrack.helpers.irc import IrcHelper
 from firewalld_py.conntrack.helpers.parameters import PARAMETER_DEFAULTS
 
 
@@ -13,6 +14,7 @@ def make_helpers(parameters: dict[str, int]) -> dict[str, Helper]:
     """Every helper, with `parameters` of all names of PARAMETER_DEFAULTS."""
     helpers: list[Helper] = [
         FtpHelper(parameters["ftp_loose"] != 0),
+        IrcHelper(parameters["irc_max_dcc_channels"], parameters["irc_dcc_timeout"]),
     ]
     return {helper.name: helper for helper in helpers}
 
