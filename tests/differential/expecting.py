@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 ASSIGNED: Final[tuple[tuple[str, int, int, tuple[int, ...]], ...]] = (
     ("ftp", wire.TCP, 21, (4, 6)),
     ("irc", wire.TCP, 6667, (4,)),
+    ("tftp", wire.UDP, 69, (4, 6)),
+    ("tftp", wire.UDP, 6969, (4, 6)),
 )
 _PROTOCOL_NAMES: Final = {wire.TCP: "tcp", wire.UDP: "udp"}
 ANY_PORT: Final = -1

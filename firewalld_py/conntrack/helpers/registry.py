@@ -8,6 +8,7 @@ from firewalld_py.conntrack.helpers.base import Helper, Readable
 from firewalld_py.conntrack.helpers.ftp import FtpHelper
 from firewalld_py.conntrack.helpers.irc import IrcHelper
 from firewalld_py.conntrack.helpers.parameters import PARAMETER_DEFAULTS
+from firewalld_py.conntrack.helpers.tftp import TftpHelper
 
 
 def make_helpers(parameters: dict[str, int]) -> dict[str, Helper]:
@@ -15,6 +16,7 @@ def make_helpers(parameters: dict[str, int]) -> dict[str, Helper]:
     helpers: list[Helper] = [
         FtpHelper(parameters["ftp_loose"] != 0),
         IrcHelper(parameters["irc_max_dcc_channels"], parameters["irc_dcc_timeout"]),
+        TftpHelper(),
     ]
     return {helper.name: helper for helper in helpers}
 
