@@ -40,6 +40,7 @@ ASSIGNED: Final[tuple[tuple[str, int, int, tuple[int, ...]], ...]] = (
     ("irc", wire.TCP, 6667, (4,)),
     ("tftp", wire.UDP, 69, (4, 6)),
     ("tftp", wire.UDP, 6969, (4, 6)),
+    ("sane", wire.TCP, 6566, (4, 6)),
 )
 _PROTOCOL_NAMES: Final = {wire.TCP: "tcp", wire.UDP: "udp"}
 ANY_PORT: Final = -1

@@ -8,6 +8,7 @@ from firewalld_py.conntrack.helpers.base import Helper, Readable
 from firewalld_py.conntrack.helpers.ftp import FtpHelper
 from firewalld_py.conntrack.helpers.irc import IrcHelper
 from firewalld_py.conntrack.helpers.parameters import PARAMETER_DEFAULTS
+from firewalld_py.conntrack.helpers.sane import SaneHelper
 from firewalld_py.conntrack.helpers.tftp import TftpHelper
 
 
@@ -17,6 +18,7 @@ def make_helpers(parameters: dict[str, int]) -> dict[str, Helper]:
         FtpHelper(parameters["ftp_loose"] != 0),
         IrcHelper(parameters["irc_max_dcc_channels"], parameters["irc_dcc_timeout"]),
         TftpHelper(),
+        SaneHelper(),
     ]
     return {helper.name: helper for helper in helpers}
 
