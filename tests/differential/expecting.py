@@ -41,6 +41,7 @@ ASSIGNED: Final[tuple[tuple[str, int, int, tuple[int, ...]], ...]] = (
     ("tftp", wire.UDP, 69, (4, 6)),
     ("tftp", wire.UDP, 6969, (4, 6)),
     ("sane", wire.TCP, 6566, (4, 6)),
+    ("amanda", wire.UDP, 10080, (4, 6)),
 )
 _PROTOCOL_NAMES: Final = {wire.TCP: "tcp", wire.UDP: "udp"}
 ANY_PORT: Final = -1

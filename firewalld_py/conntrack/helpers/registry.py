@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from firewalld_py.conntrack.helpers.amanda import AmandaHelper
 from firewalld_py.conntrack.helpers.base import Helper, Readable
 from firewalld_py.conntrack.helpers.ftp import FtpHelper
 from firewalld_py.conntrack.helpers.irc import IrcHelper
@@ -19,6 +20,7 @@ def make_helpers(parameters: dict[str, int]) -> dict[str, Helper]:
         IrcHelper(parameters["irc_max_dcc_channels"], parameters["irc_dcc_timeout"]),
         TftpHelper(),
         SaneHelper(),
+        AmandaHelper(parameters["amanda_master_timeout"]),
     ]
     return {helper.name: helper for helper in helpers}
 
