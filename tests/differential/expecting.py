@@ -7,6 +7,7 @@ each packet state, direction, whether it went on, and all expectations must be t
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from firewalld_py.conntrack.engine import Conntrack
@@ -20,7 +21,13 @@ from firewalld_py.rules.ruleset import ACCEPT
 from tests import wire
 from tests.differential.answer import ANSWERS, Answer
 from tests.differential.describe import describe
-from tests.differential.entries import TOLERANCE_S, expectation_fields
+from tests.differential.entries import (
+    TOLERANCE_S,
+    Entry,
+    difference,
+    expectation_fields,
+    our_entry,
+)
 from tests.differential.kernel import KernelJudge, run
 from tests.differential.ours import DROP_MARK
 from tests.plans import plan, rule, template
@@ -36,6 +43,11 @@ ASSIGNED: Final[tuple[tuple[str, int, int, tuple[int, ...]], ...]] = (
     ("sip", wire.UDP, 5060, (4, 6)),
     ("sip", wire.TCP, 5060, (4, 6)),
     ("pptp", wire.TCP, 1723, (4,)),
+    ("irc", wire.TCP, 6667, (4,)),
+    ("tftp", wire.UDP, 69, (4, 6)),
+    ("tftp", wire.UDP, 6969, (4, 6)),
+    ("sane", wire.TCP, 6566, (4, 6)),
+    ("amanda", wire.UDP, 10080, (4, 6)),
 )
 _PROTOCOL_NAMES: Final = {wire.TCP: "tcp", wire.UDP: "udp"}
 ANY_PORT: Final = -1
@@ -106,19 +118,35 @@ class HelperOurs:
         meta = PacketMeta(mark=0 if accept else DROP_MARK)
         decision = self._firewall.handle(data, meta, now)
         waiting = tuple(sorted(_ours(one, now) for one in self.conntrack.expectations.all(now)))
-        answer = ANSWERS[decision.info.state, decision.info.direction]
+        answer = ANSWERS.get((decision.info.state, decision.info.direction))  # None: held
         return Step(answer, decision.verdict == ACCEPT, waiting)
+
+    def entries(self) -> list[Entry]:
+        now = time.monotonic()
+        return [
+            our_entry(one, now) for one in self.conntrack.table.connections() if one.deadline > now
+        ]
 
 
 def disagreement(
-    kernel: HelperKernel, packets: Sequence[bytes], parameters: Mapping[str, int] | None = None
+    kernel: HelperKernel,
+    packets: Sequence[bytes],
+    parameters: Mapping[str, int] | None = None,
+    reached: Counter[str] | None = None,
 ) -> str:
-    """The history of an exchange up to where the two differ; nothing if they never do."""
+    """The history of an exchange up to where the two differ; nothing if they never do.
+
+    `reached` counts answers by name, packets that were dropped, and expectations after each packet.
+    """
     kernel.flush()
     ours = HelperOurs(parameters)
+    reached = Counter() if reached is None else reached
     history: list[str] = []
     for data in packets:
         theirs, mine = kernel.step(data), ours.step(data)
+        reached[str(theirs.answer)] += 1
+        reached["dropped"] += not theirs.went_on
+        reached["expectations"] += len(theirs.waiting)
         history.append(describe(data))
         if payload := _payload(data):
             history.append(f"    {payload!r}")
@@ -126,6 +154,9 @@ def disagreement(
         if not theirs.agrees_with(mine):
             history.append(f"    OURS:   {_told(mine)}")
             return "\n".join(history)
+    entries = ours.entries()
+    if (found := difference(kernel.entries(), entries)) is not None:
+        return "\n".join((*history, f"the tables: {found}"))
     return ""
 
 

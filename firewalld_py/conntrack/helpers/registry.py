@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from firewalld_py.conntrack.helpers.amanda import AmandaHelper
 from firewalld_py.conntrack.helpers.base import Helper, Readable
 from firewalld_py.conntrack.helpers.ftp import FtpHelper
 from firewalld_py.conntrack.helpers.h323_h245 import H245Helper
@@ -12,6 +13,10 @@ from firewalld_py.conntrack.helpers.h323_ras import RasHelper
 from firewalld_py.conntrack.helpers.parameters import PARAMETER_DEFAULTS
 from firewalld_py.conntrack.helpers.sip import SipHelper
 from firewalld_py.conntrack.helpers.pptp import PptpHelper
+from firewalld_py.conntrack.helpers.irc import IrcHelper
+from firewalld_py.conntrack.helpers.parameters import PARAMETER_DEFAULTS
+from firewalld_py.conntrack.helpers.sane import SaneHelper
+from firewalld_py.conntrack.helpers.tftp import TftpHelper
 
 
 def make_helpers(parameters: dict[str, int]) -> dict[str, Helper]:
@@ -28,6 +33,10 @@ def make_helpers(parameters: dict[str, int]) -> dict[str, Helper]:
         ),
         SipHelper(parameters),
         PptpHelper(),
+        IrcHelper(parameters["irc_max_dcc_channels"], parameters["irc_dcc_timeout"]),
+        TftpHelper(),
+        SaneHelper(),
+        AmandaHelper(parameters["amanda_master_timeout"]),
     ]
     return {helper.name: helper for helper in helpers}
 
