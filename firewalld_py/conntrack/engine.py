@@ -104,19 +104,11 @@ class Conntrack(Watcher):
         if connection.extension is not None and connection.extension.helper:
             reason = self._ask_helper(connection, packet, info, now)
             if reason != OK:
-<<<<<<< HEAD
-                self._forget_unconfirmed(connection)
-                return reason
-        if not connection.status & CONFIRMED:
-            if not self.table.insert(connection, now):
-                self._forget_unconfirmed(connection)
-=======
                 self.dropped(connection)
                 return reason
         if not connection.status & CONFIRMED:
             if not self.table.insert(connection, now):
                 self.dropped(connection)
->>>>>>> 6cd20b6cea4f139978ad8c793b6f92d46e81f27e
                 return TABLE_FULL
             if self.watcher is not None:
                 self.watcher.created(connection, now)
@@ -257,11 +249,6 @@ class Conntrack(Watcher):
             helper, connection, packet, info.direction, info.state, length, now, self._tables
         )
         return helper.inspect(payload, connection, info.direction, call)
-
-    def _forget_unconfirmed(self, connection: Connection) -> None:
-        """It will never be in the table: what its first packet led to expect goes with it."""
-        if not connection.status & CONFIRMED:
-            self.expectations.forget_master(connection)
 
     def _extended_destroyed(self, connection: Connection, extension: Extension) -> None:
         """Tell the helper of a master, and that of a connection that was expected."""

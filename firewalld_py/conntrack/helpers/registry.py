@@ -10,12 +10,11 @@ from firewalld_py.conntrack.helpers.ftp import FtpHelper
 from firewalld_py.conntrack.helpers.h323_h245 import H245Helper
 from firewalld_py.conntrack.helpers.h323_q931 import Q931Helper
 from firewalld_py.conntrack.helpers.h323_ras import RasHelper
-from firewalld_py.conntrack.helpers.parameters import PARAMETER_DEFAULTS
-from firewalld_py.conntrack.helpers.sip import SipHelper
-from firewalld_py.conntrack.helpers.pptp import PptpHelper
 from firewalld_py.conntrack.helpers.irc import IrcHelper
 from firewalld_py.conntrack.helpers.parameters import PARAMETER_DEFAULTS
+from firewalld_py.conntrack.helpers.pptp import PptpHelper
 from firewalld_py.conntrack.helpers.sane import SaneHelper
+from firewalld_py.conntrack.helpers.sip import SipHelper
 from firewalld_py.conntrack.helpers.tftp import TftpHelper
 
 
