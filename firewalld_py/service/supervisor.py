@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from firewalld_py.policy.config import Config
 from firewalld_py.service.control import Answer, ControlServer
+from firewalld_py.service.expectation_text import expectation_entry
 from firewalld_py.service.hook import (
     Backend,
     HookError,
@@ -36,6 +37,7 @@ from firewalld_py.service.reject import Rejecter
 from firewalld_py.service.worker_process import WorkerFailedError, WorkerProcess
 
 STATUS_TIMEOUT_S: Final = 2.0
+EXPECTATIONS_TIMEOUT_S: Final = 5.0  # there are 4096 of them at most, told 32 at a time
 HOOK_CHECK_S: Final = 5.0
 MAX_WAITING_REJECTS: Final = 256
 
@@ -74,6 +76,7 @@ class Supervisor:
             config.control.socket,
             {
                 "status": self._answer_status,
+                "expect": self._answer_expect,
                 "reload": self._answer_reload,
                 "hook": self._answer_hook,
             },
@@ -298,6 +301,20 @@ class Supervisor:
             "rejects": {**self._rejecter.counters(), "lost": self._lost_rejects},
             "log_lines_lost": self._log.lost,
         }
+
+    async def _answer_expect(self, _request: Answer) -> Answer:
+        worker = self._keeper.worker
+        if worker is None:
+            return {"ok": False, "error": "there is no worker at the moment"}
+        try:
+            found, total = await asyncio.wait_for(worker.expectations(), EXPECTATIONS_TIMEOUT_S)
+        except WorkerFailedError as error:
+            return {"ok": False, "error": str(error)}
+        except TimeoutError:
+            seconds = f"{EXPECTATIONS_TIMEOUT_S:.0f} s"
+            return {"ok": False, "error": f"the worker did not answer within {seconds}"}
+        entries = [expectation_entry(one) for one in found]
+        return {"ok": True, "expectations": entries, "total": total}
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)
