@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firewalld_py.cli import exits
-from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.policy.advice import advise
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import DEFAULT_CONFIG, Config, read_config
+from firewalld_py.policy.errors import WARNING, Problem
 from firewalld_py.policy.load import read_rules
+from firewalld_py.service.plugins import load_helpers, with_plugins
 
 if TYPE_CHECKING:
     import argparse
-
-    from firewalld_py.policy.errors import Problem
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,13 +37,15 @@ def run(args: argparse.Namespace) -> int:
     """Check both files; returns the exit code."""
     config, problems, files = _check_config(str(args.config), args.rules)
     rules = args.rules or config.rules
-    policy, found = read_rules(rules, READABLE)
-    problems += found
     warnings: list[Problem] = []
+    plugins = load_helpers(lambda name, what: warnings.append(_of_helper(name, what)))
+    helpers = with_plugins(plugins)
+    policy, found = read_rules(rules, helpers)
+    problems += found
     entry: dict[str, Any] = {"file": rules, "ok": policy is not None}
     if policy is not None:
         compile_policy(policy, config)
-        warnings = advise(policy, READABLE)
+        warnings += advise(policy, helpers)
         entry |= {"rules": policy.rule_count(), "chains": len(policy.chains)}
     files.append(entry)
     if args.json:
@@ -85,6 +86,10 @@ def _print(files: list[dict[str, Any]], problems: list[Problem], warnings: list[
         print(_counted(len(problems), "problem"), file=sys.stderr)
     if warnings:
         print(_counted(len(warnings), "warning"), file=sys.stderr)
+
+
+def _of_helper(name: str, what: str) -> Problem:
+    return Problem(f"helper {name}", 0, 0, what, severity=WARNING)
 
 
 def _counted(number: int, thing: str) -> str:

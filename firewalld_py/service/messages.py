@@ -113,6 +113,14 @@ class RejectEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class HelperEvent:
+    """A helper of another package was left out, or switched off; `what` follows its name."""
+
+    helper: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Expected:
     """One expectation, in answer to the ExpectationsRequest of this number.
 
@@ -231,6 +239,7 @@ Message = (
     | LogEvent
     | RejectEvent
     | FaultEvent
+    | HelperEvent
     | Expected
     | ExpectationsEnd
     | Configure
@@ -251,6 +260,7 @@ _CLASSES: Final[tuple[type[Message], ...]] = (
     LogEvent,
     RejectEvent,
     FaultEvent,
+    HelperEvent,
     Expected,
     ExpectationsEnd,
     Configure,

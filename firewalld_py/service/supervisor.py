@@ -30,7 +30,16 @@ from firewalld_py.service.hook_queues import listener, read_queues
 from firewalld_py.service.journal import Log
 from firewalld_py.service.keeper import WorkerKeeper
 from firewalld_py.service.links import LinkWatch
-from firewalld_py.service.messages import FaultEvent, LogEvent, Message, RejectEvent, Stats
+from firewalld_py.service.logline import one_line
+from firewalld_py.service.messages import (
+    FaultEvent,
+    HelperEvent,
+    LogEvent,
+    Message,
+    RejectEvent,
+    Stats,
+)
+from firewalld_py.service.plugins import load_helpers, with_plugins
 from firewalld_py.service.policy_in_force import PolicyInForce
 from firewalld_py.service.readiness import notify
 from firewalld_py.service.reject import Rejecter
@@ -61,7 +70,9 @@ class Supervisor:
         self._rejects = ThreadPoolExecutor(1, "reject")
         self._waiting_rejects = 0
         self._lost_rejects = 0
-        self._policy = PolicyInForce(config, log)
+        # The worker loads them too, and tells what is wrong with them.
+        plugins = load_helpers(lambda _name, _what: None)
+        self._policy = PolicyInForce(config, log, with_plugins(plugins))
         self._keeper = WorkerKeeper(
             config, log, self._take_event, lambda: (self._policy.generation, self._policy.plan)
         )
@@ -205,6 +216,10 @@ class Supervisor:
                 f"internal_error: a packet got the fail verdict{more}\n{message.traceback}",
                 event="internal_error",
             )
+
+        elif isinstance(message, HelperEvent):
+            text = one_line(f"helper {message.helper} {message.what}")
+            self._log.error(text, event="helper")
 
     def _reject(self, event: RejectEvent) -> None:
         """Answer in a thread: building an answer takes a millisecond."""

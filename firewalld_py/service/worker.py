@@ -34,6 +34,7 @@ from firewalld_py.service.messages import (
     ExpectationsRequest,
     Failed,
     FaultEvent,
+    HelperEvent,
     InterfaceNames,
     Message,
     MessageError,
@@ -47,6 +48,7 @@ from firewalld_py.service.messages import (
     Stop,
 )
 from firewalld_py.service.nfqueue import Judge
+from firewalld_py.service.plugins import load_helpers
 from firewalld_py.service.queue_socket import FLAG_FAIL_OPEN, FLAG_GSO, QueueSocket
 from firewalld_py.service.report import log_events, reject_event
 
@@ -66,7 +68,9 @@ class Worker:
 
     def __init__(self, channel: Channel, configure: Configure) -> None:
         self._channel = channel
-        self._conntrack = Conntrack(make_settings(configure.conntrack))
+        self._conntrack = Conntrack(
+            make_settings(configure.conntrack), more_helpers=load_helpers(self._report_helper)
+        )
         self._generation = 0
         self._builder: RulesetBuilder | None = None
         self._retired: list[Ruleset] = []  # taken apart a little at a time, see _dispose()
@@ -124,6 +128,9 @@ class Worker:
         text = "".join(traceback.format_exception(fault))
         self._channel.send(FaultEvent(text[-8000:], self._faults_suppressed))
         self._faults_suppressed = 0
+
+    def _report_helper(self, name: str, what: str) -> None:
+        self._channel.send(HelperEvent(name, what))
 
     def _bind(self) -> None:
         configure = self._configure
