@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 HELPER = """
@@ -31,3 +34,12 @@ def install(directory: Path, package: str, source: str, **points: str) -> None:
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
     lines = [f"{name} = {package}:{what}" for name, what in points.items()]
     (info / "entry_points.txt").write_text("\n".join(["[firewalld_py.helpers]", *lines, ""]))
+
+
+def pip_install(project: Path, site: Path, scratch: Path) -> None:
+    """Build a project with what is installed here, and install it alone into a directory."""
+    copy = scratch / project.name  # building leaves things behind
+    shutil.copytree(project, copy)
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    alone = ["--no-deps", "--no-build-isolation", "--no-index", "--target", str(site), str(copy)]
+    subprocess.run([*pip, *alone], check=True)

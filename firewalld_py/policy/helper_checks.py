@@ -34,6 +34,9 @@ def check_helper(
     readable = helpers[name]
     reads = frozenset(protocol for _, protocol in readable)
     possible = protocols(matches)
+    if not reads:
+        yield f"the helper {name} reads what another one leads to, and is not for rules"
+        return
     if possible is None:
         words = listed(reads)
         example = words if len(reads) == 1 else f"[{words}]"
