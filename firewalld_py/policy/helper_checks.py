@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from firewalld_py.conntrack.helpers.base import Readable
+from firewalld_py.conntrack.helpers.control_ports import CHILDREN_ONLY
 from firewalld_py.policy.checks import PROTOCOL_NAMES, listed, protocols, rule_families
 from firewalld_py.policy.coverage import covers
 from firewalld_py.policy.model import Action, Match, Rule
@@ -31,12 +32,12 @@ def check_helper(
     name = action.helper
     if name is None or action.verdict == "notrack" or not chain.startswith("raw/"):
         return
+    if name in CHILDREN_ONLY:
+        yield f"the helper {name} is given by another helper, and by no rule"
+        return
     readable = helpers[name]
     reads = frozenset(protocol for _, protocol in readable)
     possible = protocols(matches)
-    if not reads:
-        yield f"the helper {name} reads what another one leads to, and is not for rules"
-        return
     if possible is None:
         words = listed(reads)
         example = words if len(reads) == 1 else f"[{words}]"

@@ -18,7 +18,7 @@ HELPERS: Final = {
     "amanda": frozenset({(IPV4, IPPROTO_UDP)}),
     "sip": frozenset((v, p) for v in (IPV4, IPV6) for p in (IPPROTO_TCP, IPPROTO_UDP)),
     "snmp": frozenset({(IPV4, IPPROTO_UDP)}),
-    "H.245": frozenset(),
+    "H.245": frozenset({(IPV4, IPPROTO_UDP)}),  # as the kernel registers it; it never reads any
 }
 
 
@@ -53,7 +53,7 @@ def test_a_rule_may_name_a_helper_that_can_read_what_it_matches(rule: str, chain
         ("{dport: 21, §action: {helper: ftp}}", "the helper ftp reads tcp: add proto: tcp"),
         ("{not: {proto: udp}, §action: {helper: ftp}}", "the helper ftp reads tcp: add proto: tcp"),
         ("{dport: 1, §action: {helper: sip}}", "the helper sip reads tcp, udp: add proto: [tcp, "),
-        ("{proto: tcp, §action: {helper: H.245}}", "the helper H.245 reads what another one leads"),
+        ("{proto: udp, §action: {helper: H.245}}", "the helper H.245 is given by another helper"),
         ("{proto: udp, §action: {helper: ftp}}", "the helper ftp reads tcp, but the rule"),
         ("{proto: [tcp, udp], §action: {helper: ftp}}", "the helper ftp reads tcp, but the rule "),
         (

@@ -1,7 +1,7 @@
 """Where control connections go by default: the ports that the kernel's helpers are registered for.
 
 Nothing is assigned by port: a raw rule says which connections a helper reads. The ports are for
-telling an administrator which rule is missing. "H.245" has none: Q.931 says where it will be.
+telling an administrator which rule is missing.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ class ControlPort:
         self.port = port
         self.local = local
 
+
+# What another helper's expectations give alone; where such connections go, its payload says.
+CHILDREN_ONLY: Final = frozenset({"H.245"})
 
 CONTROL_PORTS: Final[tuple[ControlPort, ...]] = (
     ControlPort("ftp", IPPROTO_TCP, 21),
