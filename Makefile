@@ -44,7 +44,7 @@ fuzz: setup-check ## any octets at all, guided by coverage, to the core (SECONDS
 lint: setup-check ## ruff and mypy --strict
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@$(VENV_PYTHON) -m mypy $(wildcard firewalld_py tests bench setup.py docs/*.py)
+	@$(VENV_PYTHON) -m mypy $(wildcard firewalld_py tests bench setup.py docs/*.py docs/examples/*)
 	@echo 'lint: clean'
 
 format: setup-check ## put the sources into the one format that lint asks for

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firewalld_py.cli import exits
+from firewalld_py.policy.advice import advise
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import DEFAULT_CONFIG, Config, read_config
+from firewalld_py.policy.errors import WARNING, Problem
 from firewalld_py.policy.load import read_rules
+from firewalld_py.service.plugins import load_helpers, with_plugins
 
 if TYPE_CHECKING:
     import argparse
-
-    from firewalld_py.policy.errors import Problem
 
 
 def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,7 +26,8 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "check",
         help="all errors of the configuration and the rules",
         description="Read the configuration and the rules as the daemon would, and show everything "
-        "that is wrong with them. Nothing is changed. Exit code 0 if both are right, 5 if not.",
+        "that is wrong with them. Nothing is changed. Exit code 0 if both are right, 5 if not; "
+        "warnings change nothing of that.",
     )
     check.add_argument("--rules", metavar="FILE", help="check these rules, not the configured ones")
     check.add_argument("--json", action="store_true", help="as one JSON object")
@@ -35,11 +37,15 @@ def run(args: argparse.Namespace) -> int:
     """Check both files; returns the exit code."""
     config, problems, files = _check_config(str(args.config), args.rules)
     rules = args.rules or config.rules
-    policy, found = read_rules(rules)
+    warnings: list[Problem] = []
+    plugins = load_helpers(lambda name, what: warnings.append(_of_helper(name, what)))
+    helpers = with_plugins(plugins)
+    policy, found = read_rules(rules, helpers)
     problems += found
     entry: dict[str, Any] = {"file": rules, "ok": policy is not None}
     if policy is not None:
         compile_policy(policy, config)
+        warnings += advise(policy, helpers)
         entry |= {"rules": policy.rule_count(), "chains": len(policy.chains)}
     files.append(entry)
     if args.json:
@@ -47,10 +53,11 @@ def run(args: argparse.Namespace) -> int:
             "ok": not problems,
             "files": files,
             "problems": [asdict(problem) for problem in problems],
+            "warnings": [asdict(warning) for warning in warnings],
         }
         print(json.dumps(shown, indent=2, ensure_ascii=False))
     else:
-        _print(files, problems)
+        _print(files, problems, warnings)
     return exits.BAD_CONFIGURATION if problems else exits.OK
 
 
@@ -64,8 +71,8 @@ def _check_config(
     return config, problems, [{"file": path, "ok": not problems}]
 
 
-def _print(files: list[dict[str, Any]], problems: list[Problem]) -> None:
-    for problem in problems:
+def _print(files: list[dict[str, Any]], problems: list[Problem], warnings: list[Problem]) -> None:
+    for problem in problems + warnings:
         print(problem.shown(), file=sys.stderr)
     for entry in files:
         if entry["ok"]:
@@ -77,6 +84,12 @@ def _print(files: list[dict[str, Any]], problems: list[Problem]) -> None:
             print(f"{entry['file']}: {counts}ok")
     if problems:
         print(_counted(len(problems), "problem"), file=sys.stderr)
+    if warnings:
+        print(_counted(len(warnings), "warning"), file=sys.stderr)
+
+
+def _of_helper(name: str, what: str) -> Problem:
+    return Problem(f"helper {name}", 0, 0, what, severity=WARNING)
 
 
 def _counted(number: int, thing: str) -> str:

@@ -78,7 +78,7 @@ def run_daemon(arguments: argparse.Namespace) -> int:
 
 def run_reload(arguments: argparse.Namespace) -> int:
     """Reload through the control socket; the errors, if any, go to stderr."""
-    answer = _ask(arguments, {"verb": "reload"}, RELOAD_TIMEOUT_S)
+    answer = ask_daemon(arguments, {"verb": "reload"}, RELOAD_TIMEOUT_S)
     if isinstance(answer, int):
         return answer
     if not answer["ok"]:
@@ -90,7 +90,7 @@ def run_reload(arguments: argparse.Namespace) -> int:
 
 def run_status(arguments: argparse.Namespace) -> int:
     """Show the daemon's state."""
-    answer = _ask(arguments, {"verb": "status"}, STATUS_TIMEOUT_S)
+    answer = ask_daemon(arguments, {"verb": "status"}, STATUS_TIMEOUT_S)
     if isinstance(answer, int):
         return answer
     if arguments.json:
@@ -129,7 +129,7 @@ def _worker_lines(worker: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _ask(
+def ask_daemon(
     arguments: argparse.Namespace, request: dict[str, Any], timeout_s: float
 ) -> dict[str, Any] | int:
     """The daemon's answer, or the exit code when there is none."""

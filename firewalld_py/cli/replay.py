@@ -27,6 +27,7 @@ from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import DEFAULT_CONFIG, Config, load_config
 from firewalld_py.policy.load import load_rules
 from firewalld_py.rules.build import build_ruleset
+from firewalld_py.service.plugins import load_helpers, with_plugins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -112,11 +113,13 @@ class Replay:
 
     def __init__(self, config: Config, rules: str | None, chain: str, routes: Routes) -> None:
         """`rules` is the rules file, None for the configuration's. Raises PolicyErrors."""
-        plan = compile_policy(load_rules(rules or config.rules), config)
+        helpers = load_helpers(_tell_of_helper)
+        policy = load_rules(rules or config.rules, with_plugins(helpers))
+        plan = compile_policy(policy, config)
         self.ruleset = build_ruleset(plan)
         self.ruleset.interfaces.set_names(routes.names)
         settings = make_settings(config.conntrack.numbers())
-        self.firewall = Firewall(self.ruleset, Conntrack(settings))
+        self.firewall = Firewall(self.ruleset, Conntrack(settings, more_helpers=helpers))
         self.chain = {
             "input": self.ruleset.filter_input,
             "forward": self.ruleset.filter_forward,
@@ -181,6 +184,10 @@ class Replay:
         elif self._hook == HOOK_OUTPUT:
             in_index = 0
         return PacketMeta(self._hook, in_index, out_index, 0, truncated, token)
+
+
+def _tell_of_helper(name: str, what: str) -> None:
+    print(f"firewalld-py: helper {name} {what}", file=sys.stderr)
 
 
 def _show_json(replay: Replay, capture: Iterable[Frame]) -> int:

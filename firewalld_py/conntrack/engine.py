@@ -31,7 +31,7 @@ from firewalld_py.conntrack.events import Watcher, changes_of_status
 from firewalld_py.conntrack.expectation import Expectation, ExpectationTable
 from firewalld_py.conntrack.flow import NO_KEY, flow_key, in_zone, reply_key
 from firewalld_py.conntrack.gre import GreTracker
-from firewalld_py.conntrack.helpers.base import Call, Tables
+from firewalld_py.conntrack.helpers.base import Call, Helper, Tables
 from firewalld_py.conntrack.helpers.registry import make_helpers
 from firewalld_py.conntrack.icmp import ICMPV6_UNTRACKED, IcmpTracker
 from firewalld_py.conntrack.icmp_error import inspect_error, is_icmp_error
@@ -61,15 +61,23 @@ PROTOCOLS: Final = 256
 class Conntrack(Watcher):
     """The state table with the trackers, helpers and expectations that work on it.
 
-    `watcher` is told of every connection that is new, changes, or goes.
+    `watcher` is told of every connection that is new, changes, or goes. `more_helpers` are there
+    beside the registry's; they are as quick, and raise as little (service/plugin_guard.py).
     """
 
-    def __init__(self, settings: Settings, watcher: Watcher | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        watcher: Watcher | None = None,
+        more_helpers: list[Helper] | None = None,
+    ) -> None:
         self.settings = settings
         self.watcher = watcher
         self.table = Table(settings.maximum, self)
         self.expectations = ExpectationTable(settings.expect_max)
         self.helpers = make_helpers(settings.helpers)
+        for helper in more_helpers or ():
+            self.helpers[helper.name] = helper
         self._tables = Tables(self.table, self.expectations)
         self._trackers = make_trackers(settings)
 

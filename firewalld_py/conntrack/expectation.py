@@ -213,6 +213,17 @@ class ExpectationTable:
         self._sweep(now)
         return [one for entries in self._by_master.values() for one in entries]
 
+    def some(self, at_most: int, now: float) -> list[Expectation]:
+        """So many of those that live; unlike `all` it looks at no more of them."""
+        found: list[Expectation] = []
+        for entries in self._by_master.values():
+            for expectation in entries:
+                if len(found) >= at_most:
+                    return found
+                if expectation.deadline > now:
+                    found.append(expectation)
+        return found
+
     def forget_master(self, master: Connection) -> None:
         """Drop all that a connection expected; called when it goes."""
         for expectation in list(self._by_master.get(master.original_key, ())):

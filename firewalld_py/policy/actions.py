@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final, cast
 
-from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.policy import packet_values, values
 from firewalld_py.policy.errors import Fault, nearest, quoted
-from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, items_of, one
+from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, items_of, one, text_of
 from firewalld_py.policy.model import Action, Log, Mark, Verdict
 from firewalld_py.policy.names import DEFAULT_REJECT, LEVELS, REJECTS
 from firewalld_py.policy.nodes import Mapping, Node, Scalar, found, is_null
@@ -90,11 +89,13 @@ def _reject(text: str) -> str:
     raise Fault(f"unknown kind {quoted(text)}{known}", near)
 
 
-def _helper(text: str) -> str:
-    if text in READABLE:
+def _helper(node: Node, reading: Reading) -> str:
+    text = text_of(node, "a helper's name")
+    if text in reading.helpers:
         return text
-    there = ", ".join(sorted(READABLE))
-    raise Fault(f"unknown helper {quoted(text)}; there are: {there}", nearest(text, READABLE))
+    there = ", ".join(sorted(reading.helpers))
+    near = nearest(text, reading.helpers)
+    raise Fault(f"unknown helper {quoted(text)}; there are: {there}", near)
 
 
 def _mark(text: str) -> Mark:
@@ -130,7 +131,7 @@ _DETAILED: Final = Table(
         ),
         Key(
             "helper",
-            one(_helper, "a helper's name"),
+            _helper,
             "a helper's name",
             "let a helper follow the connection; raw only",
         ),

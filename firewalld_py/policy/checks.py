@@ -10,7 +10,7 @@ from firewalld_py.policy.model import Action, Match
 from firewalld_py.policy.names import ALL_STATES, ICMP, ICMPV6, PORT_PROTOCOLS, PROTOCOLS, TCP
 from firewalld_py.policy.timeouts import protocols_of
 
-_NAMES: Final = {number: name for name, number in reversed(PROTOCOLS.items())}
+PROTOCOL_NAMES: Final = {number: name for name, number in reversed(PROTOCOLS.items())}
 _FAMILY_NAMES: Final = {4: "IPv4", 6: "IPv6"}
 # Keys that match one protocol only, negated or not.
 IMPLIED: Final = {"icmp": ICMP, "icmpv6": ICMPV6, "flags": TCP, "tcp_flags": TCP}
@@ -59,7 +59,7 @@ def _check_timeouts(action: Action, matches: tuple[Match, ...]) -> Iterator[str]
     possible = protocols(matches)
     for name in action.timeouts or ():
         if possible is not None and not possible & protocols_of(name):
-            yield f"{name} is not for {_listed(possible)}, which is all that the rule matches"
+            yield f"{name} is not for {listed(possible)}, which is all that the rule matches"
 
 
 def protocols(matches: tuple[Match, ...]) -> frozenset[int] | None:
@@ -73,6 +73,14 @@ def protocols(matches: tuple[Match, ...]) -> frozenset[int] | None:
         else:
             continue
         possible = only if possible is None else possible & only
+    return possible
+
+
+def rule_families(matches: tuple[Match, ...]) -> frozenset[int]:
+    """The IP versions that a rule can match."""
+    possible = frozenset((4, 6))
+    for match in matches:
+        possible &= _families_of(match)
     return possible
 
 
@@ -119,7 +127,7 @@ def _check_negated(matches: tuple[Match, ...]) -> Iterator[Finding]:
         elif _is(match, "proto", inverted=True):
             negated = frozenset(cast("tuple[int, ...]", match.value))
             if possible is not None and possible <= negated:
-                yield match, f"not proto: takes away {_listed(possible)}, and nothing is left"
+                yield match, f"not proto: takes away {listed(possible)}, and nothing is left"
 
 
 def _is(match: Match, key: str, *, inverted: bool) -> bool:
@@ -137,20 +145,24 @@ def _check_protocols(matches: tuple[Match, ...]) -> Iterator[Finding]:
         if match.key in IMPLIED:
             number = IMPLIED[match.key]
             if stated is not None and stated != {number}:
-                others = _listed(stated - {number})
-                yield match, f"{match.key} matches only {_NAMES[number]}, but proto allows {others}"
+                others = listed(stated - {number})
+                yield (
+                    match,
+                    f"{match.key} matches only {PROTOCOL_NAMES[number]}, but proto allows {others}",
+                )
             elif implied is not None and IMPLIED[implied.key] != number:
                 yield match, f"{match.key} and {implied.key} can never both match: make two rules"
             implied = match
     possible = frozenset((IMPLIED[implied.key],)) if implied and stated is None else stated
     for match in matches:
         if match.kind in ("sport", "dport") and possible is not None and possible - PORT_PROTOCOLS:
-            without = _listed(possible - PORT_PROTOCOLS)
+            without = listed(possible - PORT_PROTOCOLS)
             yield match, f"{match.key} needs a protocol with ports, {without} has none"
 
 
-def _listed(numbers: frozenset[int]) -> str:
-    names = [_NAMES.get(number, str(number)) for number in sorted(numbers)]
+def listed(numbers: frozenset[int]) -> str:
+    """Protocols by name."""
+    names = [PROTOCOL_NAMES.get(number, str(number)) for number in sorted(numbers)]
     return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
 
 

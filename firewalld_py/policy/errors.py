@@ -11,6 +11,8 @@ from typing import Final
 MAX_PROBLEMS: Final = 500  # of one file; then reading stops
 MAX_CANDIDATES: Final = 500  # words that are compared to find the one that was meant
 MAX_EXCERPT: Final = 100  # characters of the offending line that are shown
+ERROR: Final = "error"
+WARNING: Final = "warning"
 MAX_QUOTED: Final = 60  # characters of a found value that are repeated in a message
 
 
@@ -20,7 +22,8 @@ class Problem:
 
     `line` and `column` count from 1; line 0 means the file as a whole. `rule` is the place of the
     rule and, if it has one, its name: "filter/forward/3 (lan out)". `suggestion` is what was meant,
-    probably, or empty. `excerpt` is the offending line as it stands in the file.
+    probably, or empty. `excerpt` is the offending line as it stands in the file. A `severity` of
+    WARNING refuses nothing.
     """
 
     file: str
@@ -30,12 +33,14 @@ class Problem:
     rule: str = ""
     suggestion: str = ""
     excerpt: str = ""
+    severity: str = ERROR
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         rule = f" {self.rule}:" if self.rule else ""
         near = f"; did you mean {quoted(self.suggestion)}?" if self.suggestion else ""
-        return f"{where}:{rule} {self.message}{near}"
+        kind = "" if self.severity == ERROR else f" {self.severity}:"
+        return f"{where}:{kind}{rule} {self.message}{near}"
 
     def shown(self) -> str:
         """The problem and below it the offending line with a caret under the column."""

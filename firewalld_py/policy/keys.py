@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from firewalld_py.conntrack.helpers.base import Readable
+from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.policy.errors import Fault, Problems, nearest, quoted
 from firewalld_py.policy.nodes import Mapping, Node, Scalar, Sequence, found, is_null
 
@@ -24,11 +27,15 @@ class Reported(Exception):  # noqa: N818
 
 @dataclass(slots=True)
 class Reading:
-    """The file that is being read: its problems, its defines, and the rule that is being read."""
+    """The file that is being read: its problems, its defines, and the rule that is being read.
+
+    `helpers` are those that there are, with the connections that each can read.
+    """
 
     problems: Problems
     defines: Defines | None = None
     rule: str = ""
+    helpers: MappingOf[str, Readable] = field(default_factory=lambda: READABLE)
 
     def fault(self, node: Node, message: str, suggestion: str = "") -> None:
         """Note a problem at the place of `node`."""

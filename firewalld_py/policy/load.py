@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from collections.abc import Mapping as MappingOf
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, cast
 
+from firewalld_py.conntrack.helpers.base import Readable
+from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.policy import values
 from firewalld_py.policy.defines import Defines, read_defines
 from firewalld_py.policy.errors import (
@@ -18,6 +21,7 @@ from firewalld_py.policy.errors import (
     TooManyProblems,
     quoted,
 )
+from firewalld_py.policy.helper_checks import check_raw_chain
 from firewalld_py.policy.keys import Key, Reading, Table, mapping, one
 from firewalld_py.policy.model import Chain, Policy, Rule
 from firewalld_py.policy.nodes import (
@@ -37,29 +41,38 @@ MAX_RULES: Final = 200_000  # of one file
 _NOTHING: Final = Scalar("", True, 1, 1)
 
 
-def load_rules(path: str | os.PathLike[str]) -> Policy:
+# What connections each helper can read, by name.
+Helpers = MappingOf[str, Readable]
+
+
+def load_rules(path: str | os.PathLike[str], helpers: Helpers = READABLE) -> Policy:
     """Read the rule file at `path`. Raises PolicyErrors with all problems of the file."""
-    policy, problems = read_rules(path)
+    policy, problems = read_rules(path, helpers)
     if policy is None:
         raise PolicyErrors(problems)
     return policy
 
 
-def read_rules(path: str | os.PathLike[str]) -> tuple[Policy | None, list[Problem]]:
+def read_rules(
+    path: str | os.PathLike[str], helpers: Helpers = READABLE
+) -> tuple[Policy | None, list[Problem]]:
     """The rule file at `path`, or None and all its problems."""
     name = os.fspath(path)
-    return _read(Problems(name), lambda problems: read_tree(name, problems))
+    return _read(Problems(name), helpers, lambda problems: read_tree(name, problems))
 
 
-def parse_rules(text: str, name: str) -> tuple[Policy | None, list[Problem]]:
+def parse_rules(
+    text: str, name: str, helpers: Helpers = READABLE
+) -> tuple[Policy | None, list[Problem]]:
     """The same for a text; `name` stands for the file in messages and rules."""
-    return _read(Problems(name), lambda problems: compose(text, problems))
+    return _read(Problems(name), helpers, lambda problems: compose(text, problems))
 
 
 def _read(
-    problems: Problems, tree_of: Callable[[Problems], Node | None]
+    problems: Problems, helpers: Helpers, tree_of: Callable[[Problems], Node | None]
 ) -> tuple[Policy | None, list[Problem]]:
-    loader = _Loader(problems.file, Reading(problems, Defines()))
+    reading = Reading(problems, Defines(), helpers=helpers)
+    loader = _Loader(problems.file, reading)
     with suppress(TooManyProblems):
         tree = tree_of(problems)
         if tree is not None and not is_null(tree):
@@ -187,6 +200,9 @@ class _Loader:
             self.reading.fault(
                 rules, f"{place}: expected a list of rules, found {found(rules)}{hint}"
             )
+        if table == "raw":
+            for rule, message in check_raw_chain(read):
+                self.reading.problems.add(rule.line, rule.column, message, rule=rule.label)
         self.chains.append(
             Chain(table, name, self.file, node.line, node.column, policy, tuple(read))
         )

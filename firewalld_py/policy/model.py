@@ -94,6 +94,11 @@ class Rule:
     matches: tuple[Match, ...]
     action: Action
 
+    @property
+    def label(self) -> str:
+        """How messages call it: its place, and its name if it has one."""
+        return self.place if self.name == self.place else f"{self.place} ({self.name})"
+
 
 @dataclass(frozen=True, slots=True)
 class Chain:

@@ -29,6 +29,7 @@ MESSAGE_IDS: Final[dict[str, str]] = {
     "reloaded": "f21a1a49e688496f9a0794a3ac615d3d",
     "reload_failed": "525767a06a1c4a22a9e4ad0c9ae8f546",
     "worker_lost": "0f87ddeedbe745faab785f6072d35150",
+    "helper": "6d4f3a65db194501843f98fefb7ea147",
     "internal_error": "57fdff535db04addb970694da0cbc12e",
 }
 

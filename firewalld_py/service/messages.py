@@ -113,6 +113,45 @@ class RejectEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class HelperEvent:
+    """A helper of another package was left out, or switched off; `what` follows its name."""
+
+    helper: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One expectation, in answer to the ExpectationsRequest of this number.
+
+    Fields as conntrack.expectation has them; octets are empty and ports -1 where any will do.
+    `helper` expects it, `given` will read the new connection; `master` is its original flow key.
+    """
+
+    number: int
+    protocol: int
+    src: bytes
+    src_mask: bytes
+    sport: int
+    dst: bytes
+    dport: int
+    kind: int
+    flags: int
+    left_s: float
+    helper: str
+    given: str
+    master: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectationsEnd:
+    """All that the answer tells has been told; `total` are expected, which may be more."""
+
+    number: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class FaultEvent:
     """An exception while a packet was judged; `suppressed` came before it without a report."""
 
@@ -180,6 +219,13 @@ class StatsRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectationsRequest:
+    """Tell what is expected, one message each; what an earlier request asked for is dropped."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Judge what waits in the queue, then end."""
 
@@ -193,12 +239,16 @@ Message = (
     | LogEvent
     | RejectEvent
     | FaultEvent
+    | HelperEvent
+    | Expected
+    | ExpectationsEnd
     | Configure
     | RulesBegin
     | RulesPart
     | RulesEnd
     | InterfaceNames
     | StatsRequest
+    | ExpectationsRequest
     | Stop
 )
 _CLASSES: Final[tuple[type[Message], ...]] = (
@@ -210,12 +260,16 @@ _CLASSES: Final[tuple[type[Message], ...]] = (
     LogEvent,
     RejectEvent,
     FaultEvent,
+    HelperEvent,
+    Expected,
+    ExpectationsEnd,
     Configure,
     RulesBegin,
     RulesPart,
     RulesEnd,
     InterfaceNames,
     StatsRequest,
+    ExpectationsRequest,
     Stop,
 )
 _BY_NAME: Final[dict[str, type[Message]]] = {cls.__name__: cls for cls in _CLASSES}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
+from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.errors import PolicyErrors
-from firewalld_py.policy.load import load_rules
+from firewalld_py.policy.load import Helpers, load_rules
 from firewalld_py.rules.build import plan_rules
 from firewalld_py.service.journal import Log
 from firewalld_py.service.keeper import WorkerKeeper
@@ -22,10 +23,11 @@ ATTEMPTS: Final = 2  # a worker may end under a reload, for reasons of its own
 class PolicyInForce:
     """What the workers judge by: `generation`, `plan`, and the number of `rules` in it.
 
-    `last_error` is why the last reload left the older rules in force, or None.
+    `helpers` are those that rules may name, with the connections that they can read. `last_error`
+    is why the last reload left the older rules in force, or None.
     """
 
-    def __init__(self, config: Config, log: Log) -> None:
+    def __init__(self, config: Config, log: Log, helpers: Helpers = READABLE) -> None:
         self.generation = 0
         self.plan: dict[str, Any] = {}
         self.rules = 0
@@ -34,6 +36,7 @@ class PolicyInForce:
         self.started = asyncio.Event()  # set when the daemon is ready for the first time
         self._config = config
         self._log = log
+        self._helpers = helpers
         self._spent = 0  # the highest generation that was sent to a worker
         self._turn = asyncio.Lock()
         self._next: asyncio.Task[str | None] | None = None
@@ -98,7 +101,7 @@ class PolicyInForce:
 
     def _read(self) -> dict[str, Any]:
         """Read, check and compile; in a thread, beside the packets' way. Raises PolicyErrors."""
-        return compile_policy(load_rules(self._config.rules), self._config)
+        return compile_policy(load_rules(self._config.rules, self._helpers), self._config)
 
     def _number(self) -> int:
         self._spent += 1

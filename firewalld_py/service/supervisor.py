@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from firewalld_py.policy.config import Config
 from firewalld_py.service.control import Answer, ControlServer
+from firewalld_py.service.expectation_text import expectation_entry
 from firewalld_py.service.hook import (
     Backend,
     HookError,
@@ -29,13 +30,23 @@ from firewalld_py.service.hook_queues import listener, read_queues
 from firewalld_py.service.journal import Log
 from firewalld_py.service.keeper import WorkerKeeper
 from firewalld_py.service.links import LinkWatch
-from firewalld_py.service.messages import FaultEvent, LogEvent, Message, RejectEvent, Stats
+from firewalld_py.service.logline import one_line
+from firewalld_py.service.messages import (
+    FaultEvent,
+    HelperEvent,
+    LogEvent,
+    Message,
+    RejectEvent,
+    Stats,
+)
+from firewalld_py.service.plugins import load_helpers, with_plugins
 from firewalld_py.service.policy_in_force import PolicyInForce
 from firewalld_py.service.readiness import notify
 from firewalld_py.service.reject import Rejecter
 from firewalld_py.service.worker_process import WorkerFailedError, WorkerProcess
 
 STATUS_TIMEOUT_S: Final = 2.0
+EXPECTATIONS_TIMEOUT_S: Final = 5.0  # there are 4096 of them at most, told 32 at a time
 HOOK_CHECK_S: Final = 5.0
 MAX_WAITING_REJECTS: Final = 256
 
@@ -59,7 +70,9 @@ class Supervisor:
         self._rejects = ThreadPoolExecutor(1, "reject")
         self._waiting_rejects = 0
         self._lost_rejects = 0
-        self._policy = PolicyInForce(config, log)
+        # The worker loads them too, and tells what is wrong with them.
+        plugins = load_helpers(lambda _name, _what: None)
+        self._policy = PolicyInForce(config, log, with_plugins(plugins))
         self._keeper = WorkerKeeper(
             config, log, self._take_event, lambda: (self._policy.generation, self._policy.plan)
         )
@@ -74,6 +87,7 @@ class Supervisor:
             config.control.socket,
             {
                 "status": self._answer_status,
+                "expect": self._answer_expect,
                 "reload": self._answer_reload,
                 "hook": self._answer_hook,
             },
@@ -203,6 +217,10 @@ class Supervisor:
                 event="internal_error",
             )
 
+        elif isinstance(message, HelperEvent):
+            text = one_line(f"helper {message.helper} {message.what}")
+            self._log.error(text, event="helper")
+
     def _reject(self, event: RejectEvent) -> None:
         """Answer in a thread: building an answer takes a millisecond."""
         if self._waiting_rejects >= MAX_WAITING_REJECTS:
@@ -298,6 +316,20 @@ class Supervisor:
             "rejects": {**self._rejecter.counters(), "lost": self._lost_rejects},
             "log_lines_lost": self._log.lost,
         }
+
+    async def _answer_expect(self, _request: Answer) -> Answer:
+        worker = self._keeper.worker
+        if worker is None:
+            return {"ok": False, "error": "there is no worker at the moment"}
+        try:
+            found, total = await asyncio.wait_for(worker.expectations(), EXPECTATIONS_TIMEOUT_S)
+        except WorkerFailedError as error:
+            return {"ok": False, "error": str(error)}
+        except TimeoutError:
+            seconds = f"{EXPECTATIONS_TIMEOUT_S:.0f} s"
+            return {"ok": False, "error": f"the worker did not answer within {seconds}"}
+        entries = [expectation_entry(one) for one in found]
+        return {"ok": True, "expectations": entries, "total": total}
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)

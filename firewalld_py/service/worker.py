@@ -27,11 +27,14 @@ from firewalld_py.rules.build import PlanError, RulesetBuilder
 from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.ruleset import ACCEPT, DROP, Ruleset
 from firewalld_py.service.channel import Channel, ChannelClosedError
+from firewalld_py.service.listing import PAUSE_MS, Listing
 from firewalld_py.service.messages import (
     Bound,
     Configure,
+    ExpectationsRequest,
     Failed,
     FaultEvent,
+    HelperEvent,
     InterfaceNames,
     Message,
     MessageError,
@@ -45,6 +48,7 @@ from firewalld_py.service.messages import (
     Stop,
 )
 from firewalld_py.service.nfqueue import Judge
+from firewalld_py.service.plugins import load_helpers
 from firewalld_py.service.queue_socket import FLAG_FAIL_OPEN, FLAG_GSO, QueueSocket
 from firewalld_py.service.report import log_events, reject_event
 
@@ -64,7 +68,9 @@ class Worker:
 
     def __init__(self, channel: Channel, configure: Configure) -> None:
         self._channel = channel
-        self._conntrack = Conntrack(make_settings(configure.conntrack))
+        self._conntrack = Conntrack(
+            make_settings(configure.conntrack), more_helpers=load_helpers(self._report_helper)
+        )
         self._generation = 0
         self._builder: RulesetBuilder | None = None
         self._retired: list[Ruleset] = []  # taken apart a little at a time, see _dispose()
@@ -73,6 +79,7 @@ class Worker:
         self._running = True
         self._next_heartbeat = 0.0
         self._asked = 0
+        self._listing: Listing | None = None
         self._fault_bucket = TokenBucket(FAULTS_PER_S, FAULTS_BURST)
         self._faults_suppressed = 0
         empty = RulesetBuilder([], dict.fromkeys(("input", "forward", "output"), "drop")).finish()
@@ -96,8 +103,10 @@ class Worker:
             self._take_messages()
             looks = self._conntrack.expire(self._judge.now, EXPIRY_LOOKS_PER_TURN)
             self._dispose()
-            is_busy = looks == EXPIRY_LOOKS_PER_TURN or self._retired
-            wait_ms = 0.0 if is_busy else HEARTBEAT_S * 1000
+            self._tell_expectations()
+            wait_ms = HEARTBEAT_S * 1000 if self._listing is None else PAUSE_MS
+            if looks == EXPIRY_LOOKS_PER_TURN or self._retired:
+                wait_ms = 0.0
             self._report()
         self._drain_all()
         self._report()
@@ -119,6 +128,9 @@ class Worker:
         text = "".join(traceback.format_exception(fault))
         self._channel.send(FaultEvent(text[-8000:], self._faults_suppressed))
         self._faults_suppressed = 0
+
+    def _report_helper(self, name: str, what: str) -> None:
+        self._channel.send(HelperEvent(name, what))
 
     def _bind(self) -> None:
         configure = self._configure
@@ -179,6 +191,9 @@ class Worker:
         elif isinstance(message, StatsRequest):
             self._asked = message.number
             self._next_heartbeat = 0.0
+        elif isinstance(message, ExpectationsRequest):
+            expectations = self._conntrack.expectations
+            self._listing = Listing(message.number, expectations, time.monotonic())
         elif isinstance(message, Stop):
             self._running = False
 
@@ -204,6 +219,11 @@ class Worker:
         except PlanError as error:
             self._builder = None
             self._channel.send(RulesRefused(message.generation, str(error)))
+
+    def _tell_expectations(self) -> None:
+        """Some more of the list that somebody asked for."""
+        if self._listing is not None and not self._listing.tell(self._channel, self._judge.now):
+            self._listing = None
 
     def _dispose(self) -> None:
         """Free some rules that judge no longer; all at once would take 10 ms for 10 000 of them."""

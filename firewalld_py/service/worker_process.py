@@ -16,6 +16,9 @@ from firewalld_py.service.channel import Channel, ChannelClosedError, channel_pa
 from firewalld_py.service.messages import (
     Bound,
     Configure,
+    ExpectationsEnd,
+    ExpectationsRequest,
+    Expected,
     Failed,
     InterfaceNames,
     Message,
@@ -69,6 +72,10 @@ class WorkerProcess:
         self.last_words = ""  # why it failed, if it could say so
         self._asked = 0
         self._stats_waiters: dict[int, asyncio.Future[Stats]] = {}
+        self._one_listing = asyncio.Lock()
+        self._listings = 0
+        self._listed: list[Expected] = []
+        self._listing_waiter: asyncio.Future[int] | None = None
 
     @property
     def pid(self) -> int:
@@ -129,6 +136,20 @@ class WorkerProcess:
         self._stats_waiters[self._asked] = waiter
         await self._send(StatsRequest(self._asked))
         return await waiter
+
+    async def expectations(self) -> tuple[list[Expected], int]:
+        """What is expected, as much of it as the worker tells, and how many are in all."""
+        async with self._one_listing:
+            self._listing_waiter = asyncio.get_running_loop().create_future()
+            self._listings += 1
+            self._listed = []
+            try:
+                await self._send(ExpectationsRequest(self._listings))
+                total = await self._listing_waiter
+                return self._listed, total
+            finally:
+                self._listing_waiter = None
+                self._listed = []
 
     async def stop(self) -> None:
         """Let it judge what waits, then end; one that does not is killed."""
@@ -193,6 +214,8 @@ class WorkerProcess:
             # A heartbeat that was under way when somebody asked answers nobody.
             for number in [number for number in self._stats_waiters if number <= message.asked]:
                 _settle(self._stats_waiters.pop(number), message)
+        elif isinstance(message, Expected | ExpectationsEnd):
+            self._take_listed(message)
         elif isinstance(message, RulesInForce):
             _settle(self._in_force.get(message.generation), None)
         elif isinstance(message, RulesRefused):
@@ -205,6 +228,15 @@ class WorkerProcess:
         else:
             self._on_event(message)
 
+    def _take_listed(self, message: Expected | ExpectationsEnd) -> None:
+        """A part of an answer; nobody waits for one that was asked for and given up."""
+        if self._listing_waiter is None or message.number != self._listings:
+            return
+        if isinstance(message, Expected):
+            self._listed.append(message)
+        else:
+            _settle(self._listing_waiter, message.total)
+
     def _hang_up(self) -> None:
         if self._channel is None:
             return
@@ -212,7 +244,7 @@ class WorkerProcess:
         self._channel.close()
         self._channel = None
         waiters: list[asyncio.Future[Any]] = [self.bound, *self._in_force.values()]
-        for waiter in [*waiters, *self._stats_waiters.values()]:
+        for waiter in [*waiters, *self._stats_waiters.values(), self._listing_waiter]:
             _fail(waiter, WorkerEndedError(self._why()))
 
     def _why(self) -> str:

@@ -12,6 +12,13 @@ from firewalld_py.cli import check
 from firewalld_py.policy.config import DEFAULT_CONFIG
 
 GOOD_RULES = "version: 1\nfilter: {input: {rules: [{action: drop}]}}\n"
+UNREAD_RULES = """version: 1
+filter:
+  forward:
+    rules:
+      - {state: [established, related], action: accept}
+      - {proto: tcp, dport: 21, state: new, action: accept}
+"""
 BAD_RULES = "version: 1\nfilter: {input: {rules: [{action: dorp}]}}\n"
 
 
@@ -79,6 +86,23 @@ def test_rules_can_be_checked_where_no_configuration_is_installed(
     assert capsys.readouterr().out == f"{rules}: 1 rule, 1 chain, ok\n"
 
 
+def test_a_warning_is_shown_and_is_no_failure(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = config.parent / "r.yaml"
+    rules.write_text(UNREAD_RULES)
+    assert run(config=str(config)) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [f"{config}: ok", f"{rules}: 2 rules, 1 chain, ok"]
+    warning, count = err.splitlines()
+    assert warning.startswith(f"{rules}:6:9: warning: filter/forward/2: this opens tcp port 21")
+    assert count == "1 warning"
+    assert run("--json", config=str(config)) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["ok"], shown["problems"]) == (True, [])
+    assert [(one["line"], one["severity"]) for one in shown["warnings"]] == [(6, "warning")]
+
+
 def test_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rules = config.parent / "r.yaml"
     assert run("--json", config=str(config)) == 0
@@ -89,6 +113,7 @@ def test_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
             {"file": str(rules), "ok": True, "rules": 1, "chains": 1},
         ],
         "problems": [],
+        "warnings": [],
     }
     rules.write_text(BAD_RULES)
     assert run("--json", config=str(config)) == 5

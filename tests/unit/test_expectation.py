@@ -195,6 +195,19 @@ def test_what_is_over_neither_clashes_nor_counts() -> None:
     assert table.size == 2
 
 
+def test_some_of_those_that_live_are_told_without_a_look_at_the_rest() -> None:
+    one, other = master(), master(22)
+    table = table_of()
+    assert table.expect(expected(one, 1), POLICY, 0.0) == EXPECTED
+    for dport in (2, 3):
+        assert table.expect(expected(other, dport), POLICY, 50.0) == EXPECTED
+    assert [found.dport for found in table.some(2, 10.0)] == [1, 2]
+    assert [found.dport for found in table.some(2, 60.0)] == [2, 3]
+    assert [found.dport for found in table.some(1, 60.0)] == [2]
+    assert table.some(9, 200.0) == []
+    assert table.size == 3
+
+
 def test_a_master_that_is_forgotten_takes_all_its_expectations_along() -> None:
     of, other = master(21), master(22)
     table = entered(*(expected(of, dport=port) for port in (1, 2)), expected(other, dport=3))

@@ -14,8 +14,12 @@ from firewalld_py.service.messages import (
     MAX_MESSAGE,
     Bound,
     Configure,
+    ExpectationsEnd,
+    ExpectationsRequest,
+    Expected,
     Failed,
     FaultEvent,
+    HelperEvent,
     InterfaceNames,
     LogEvent,
     Message,
@@ -44,6 +48,10 @@ CONFIGURE: Final = Configure(
     queue=0, queue_length=8192, copy_range=2048, batch=64, gso=True, receive_buffer=1 << 24,
     fail_open=False, conntrack=ConntrackConfig().numbers(),
 )  # fmt: skip
+EXPECTED: Final = Expected(
+    number=3, protocol=6, src=bytes(4), src_mask=b"", sport=-1, dst=bytes(4), dport=40000, kind=0,
+    flags=1, left_s=299.5, helper="ftp", given="", master=bytes(13),
+)  # fmt: skip
 EVERY_MESSAGE: Final[list[Message]] = [
     Bound(3),
     Failed("no such queue\n"),
@@ -53,12 +61,16 @@ EVERY_MESSAGE: Final[list[Message]] = [
     LOG_EVENT,
     RejectEvent("tcp-reset", 2, 3, 0, HEAD),
     FaultEvent("Traceback…", 4),
+    HelperEvent("rtsp", "is switched off"),
+    EXPECTED,
+    ExpectationsEnd(3, 5000),
     CONFIGURE,
     RulesBegin(2, ["lan0", "ppp*"], {"input": "drop"}),
     RulesPart(2, "filter/forward", [rule("accept", ("dport", [[1, 2]]))]),
     RulesEnd(2),
     InterfaceNames({"1": "lo", "2": "lan0"}),
     StatsRequest(1),
+    ExpectationsRequest(3),
     Stop(),
 ]
 

@@ -115,6 +115,27 @@ def test_what_the_worker_tells_of_packets_is_passed_on(bench: QueueBench) -> Non
     supervised(bench, work, events.put_nowait)
 
 
+def test_it_tells_what_is_expected_as_often_as_it_is_asked(bench: QueueBench) -> None:
+    async def work(worker: WorkerProcess) -> None:
+        await worker.put_rules(1, plan())
+        await worker.bound
+        answers = await asyncio.gather(worker.expectations(), worker.expectations())
+        assert list(answers) == [([], 0), ([], 0)]
+
+    supervised(bench, work)
+
+
+def test_who_asks_a_dead_worker_what_is_expected_is_told(bench: QueueBench) -> None:
+    async def work(worker: WorkerProcess) -> None:
+        asking = asyncio.ensure_future(worker.expectations())  # it has no rules, so nobody answers
+        await asyncio.sleep(0)
+        worker.kill()
+        with pytest.raises(WorkerFailedError, match="has ended"):
+            await asking
+
+    supervised(bench, work)
+
+
 def test_stopped_it_has_ended(bench: QueueBench) -> None:
     async def work(worker: WorkerProcess) -> None:
         await worker.put_rules(1, plan())

@@ -85,6 +85,8 @@ class Call:
         key = self.connection.original_key
         if dst not in (source(key), destination(key)) and not self.helper.third_parties:
             return THIRD_PARTY
+        assert len(src) in (0, len(dst)), "addresses of one family"
+        assert len(src_mask) in (0, len(src)), "a mask as long as what it masks"
         new = Expectation(
             self.connection, src, dst, protocol, dport, sport, kind, flags, helper, src_mask
         )

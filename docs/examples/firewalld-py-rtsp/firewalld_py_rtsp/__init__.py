@@ -1,0 +1,1 @@
+"""RTSP for firewalld-py."""
