@@ -63,6 +63,7 @@ class Conntrack(Watcher):
 
     `watcher` is told of every connection that is new, changes, or goes. `more_helpers` are there
     beside the registry's; they are as quick, and raise as little (service/plugin_guard.py).
+    `networks` are those that this machine is in, as far as it was told.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Conntrack(Watcher):
         for helper in more_helpers or ():
             self.helpers[helper.name] = helper
         self._tables = Tables(self.table, self.expectations)
+        self.networks = self._tables.networks
         self._trackers = make_trackers(settings)
 
     def inspect(self, packet: Packet, now: float, template: Template = NO_TEMPLATE) -> CtInfo:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from firewalld_py.policy.config import Config
 from firewalld_py.service.journal import Log
+from firewalld_py.service.links import Links
 from firewalld_py.service.messages import Message
 from firewalld_py.service.readiness import notify, wants_pings
 from firewalld_py.service.worker_process import WorkerFailedError, WorkerProcess
@@ -31,7 +32,7 @@ class WorkerKeeper:
         on_event: Callable[[Message], None],
         rules: Callable[[], tuple[int, dict[str, Any]]],
     ) -> None:
-        self.names: dict[int, str] = {}
+        self.links = Links({}, [])
         self.restarts = 0
         self._config = config
         self._log = log
@@ -49,7 +50,7 @@ class WorkerKeeper:
     async def start(self) -> None:
         """Start the first worker. Raises WorkerFailedError, or TimeoutError."""
         self._take(await self._start_one())
-        await self.put_names(self.names)
+        await self.put_links(self.links)
 
     async def present(self) -> WorkerProcess:
         """The worker that judges, as soon as there is one."""
@@ -60,13 +61,13 @@ class WorkerKeeper:
                 return worker
             self._present.clear()  # it has ended; keep_running() brings another
 
-    async def put_names(self, names: dict[int, str]) -> None:
-        """Tell which interfaces there are: index → name."""
-        self.names = names
+    async def put_links(self, links: Links) -> None:
+        """Tell which interfaces there are, and in which networks."""
+        self.links = links
         worker = self.worker
         if worker is not None:
             try:
-                await worker.put_names(names)
+                await worker.put_links(links)
             except WorkerFailedError:
                 return  # the next one is told when it starts
 
@@ -87,7 +88,7 @@ class WorkerKeeper:
             await asyncio.sleep(PAUSES_S[min(short_lives, len(PAUSES_S) - 1)])
             successor = await self._replacement()
             self._take(successor)
-            await self.put_names(self.names)  # they may have changed while it started
+            await self.put_links(self.links)  # they may have changed while it started
             self.restarts += 1
             self._log.notice(f"worker {successor.pid} judges", event="started")
 
@@ -129,7 +130,7 @@ class WorkerKeeper:
         worker = WorkerProcess(self._config, self._on_event)
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                await worker.start(self.names)
+                await worker.start(self.links)
                 generation, plan = self._rules()
                 await worker.put_rules(generation, plan)
                 await worker.bound

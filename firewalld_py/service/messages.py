@@ -212,6 +212,16 @@ class InterfaceNames:
 
 
 @dataclass(frozen=True, slots=True)
+class InterfaceNetworks:
+    """The IPv4 networks that interfaces are in now: index, prefix length, broadcast address each.
+
+    The address is a number; of one interface they are in the order of its addresses.
+    """
+
+    networks: list[list[int]]
+
+
+@dataclass(frozen=True, slots=True)
 class StatsRequest:
     """Send Stats now; they are to bear this number."""
 
@@ -247,6 +257,7 @@ Message = (
     | RulesPart
     | RulesEnd
     | InterfaceNames
+    | InterfaceNetworks
     | StatsRequest
     | ExpectationsRequest
     | Stop
@@ -268,6 +279,7 @@ _CLASSES: Final[tuple[type[Message], ...]] = (
     RulesPart,
     RulesEnd,
     InterfaceNames,
+    InterfaceNetworks,
     StatsRequest,
     ExpectationsRequest,
     Stop,
@@ -316,6 +328,10 @@ def _fits(kind: str, value: Any) -> bool:
     if kind.startswith("dict"):
         wanted = int if kind.endswith("int]") else str
         return isinstance(value, dict) and all(type(entry) is wanted for entry in value.values())
+    if kind == "list[list[int]]":
+        return isinstance(value, list) and all(
+            isinstance(row, list) and all(type(entry) is int for entry in row) for row in value
+        )
     if kind.startswith("list"):
         return isinstance(value, list) and (
             kind == "list[Any]" or all(isinstance(entry, str) for entry in value)

@@ -123,7 +123,7 @@ class Supervisor:
         loop.run_in_executor(self._rejects, self._rejecter.warm_up).add_done_callback(
             self._rejected
         )
-        await self._keeper.put_names(self._links.names)
+        await self._keeper.put_links(self._links.links)
         if not await self._start_worker():
             return
         self._keeping = self._spawn(self._keeper.keep_running())
@@ -264,7 +264,7 @@ class Supervisor:
 
     def _links_changed(self) -> None:
         if self._links.refresh():
-            self._spawn(self._keeper.put_names(self._links.names))
+            self._spawn(self._keeper.put_links(self._links.links))
 
     def _why_unbound(self, error: str) -> str:
         """Say who holds the queue, if somebody does."""

@@ -20,6 +20,7 @@ from typing import Final, cast
 from netfilterqueue import NetfilterQueue
 
 from firewalld_py.conntrack.engine import Conntrack
+from firewalld_py.conntrack.networks import Network
 from firewalld_py.conntrack.tracker import make_settings
 from firewalld_py.packet.reasons import REASON_NAMES
 from firewalld_py.pipeline import Firewall
@@ -36,6 +37,7 @@ from firewalld_py.service.messages import (
     FaultEvent,
     HelperEvent,
     InterfaceNames,
+    InterfaceNetworks,
     Message,
     MessageError,
     RulesBegin,
@@ -188,6 +190,8 @@ class Worker:
         elif isinstance(message, InterfaceNames):
             self._names = {int(index): name for index, name in message.names.items()}
             self._firewall.ruleset.interfaces.set_names(self._names)
+        elif isinstance(message, InterfaceNetworks):
+            self._conntrack.networks.replace(_networks(message))
         elif isinstance(message, StatsRequest):
             self._asked = message.number
             self._next_heartbeat = 0.0
@@ -269,6 +273,15 @@ class Worker:
             counters,
             self._asked,
         )
+
+
+def _networks(message: InterfaceNetworks) -> dict[int, list[Network]]:
+    """What the core calls networks, by interface."""
+    of_interface: dict[int, list[Network]] = {}
+    for index, prefix_length, broadcast in message.networks:
+        network = Network(broadcast.to_bytes(4, "big"), prefix_length)
+        of_interface.setdefault(index, []).append(network)
+    return of_interface
 
 
 def _first_message(channel: Channel) -> Configure:

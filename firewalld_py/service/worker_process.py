@@ -13,6 +13,7 @@ from typing import Any, Final
 from firewalld_py.policy.config import Config
 from firewalld_py.rules.build import plan_rules
 from firewalld_py.service.channel import Channel, ChannelClosedError, channel_pair, split
+from firewalld_py.service.links import Links
 from firewalld_py.service.messages import (
     Bound,
     Configure,
@@ -21,6 +22,7 @@ from firewalld_py.service.messages import (
     Expected,
     Failed,
     InterfaceNames,
+    InterfaceNetworks,
     Message,
     MessageError,
     RulesBegin,
@@ -94,7 +96,7 @@ class WorkerProcess:
         self.close()
         return code
 
-    async def start(self, names: dict[int, str]) -> None:
+    async def start(self, links: Links) -> None:
         """Start the process and tell it what its queue is."""
         self._channel, theirs = channel_pair()
         with theirs:
@@ -109,11 +111,12 @@ class WorkerProcess:
             )
         asyncio.get_running_loop().add_reader(self._channel.fileno(), self._read)
         await self._send(_configure(self.config))
-        await self.put_names(names)
+        await self.put_links(links)
 
-    async def put_names(self, names: dict[int, str]) -> None:
-        """Tell which interfaces there are: index → name."""
-        await self._send(InterfaceNames({str(index): name for index, name in names.items()}))
+    async def put_links(self, links: Links) -> None:
+        """Tell which interfaces there are, and in which networks."""
+        await self._send(InterfaceNames({str(index): name for index, name in links.names.items()}))
+        await self._send(InterfaceNetworks([list(network) for network in links.networks]))
 
     async def put_rules(self, generation: int, plan: dict[str, Any]) -> None:
         """Send a rule set and wait until it judges. Raises WorkerFailedError if it is refused."""

@@ -28,6 +28,7 @@ BY_TYPE = {
     dict[str, int]: st.dictionaries(TEXT, st.integers()),
     dict[str, str]: st.dictionaries(TEXT, TEXT),
     list[str]: st.lists(TEXT),
+    list[list[int]]: st.lists(st.lists(st.integers())),
 }
 
 

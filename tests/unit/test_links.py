@@ -1,4 +1,4 @@
-"""Interfaces that come, go and are renamed, in a namespace of their own."""
+"""Interfaces and addresses that come and go, in a namespace of their own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from firewalld_py.service.addresses import InterfaceNetwork
 from firewalld_py.service.links import LinkWatch
 from tests.lab.netns import Namespace
 
@@ -40,7 +41,7 @@ def readable(watch: LinkWatch, timeout_s: float = EVENT_TIMEOUT_S) -> bool:
 
 
 def test_interfaces_are_known_from_the_start(watch: LinkWatch) -> None:
-    assert watch.names == {1: "lo"}
+    assert watch.links.names == {1: "lo"}
     assert (watch.name(1), watch.name(0), watch.name(77)) == ("lo", "", "#77")
     assert not readable(watch, 0.0)
 
@@ -51,7 +52,7 @@ def test_an_interface_that_comes_is_renamed_and_goes(
     namespace.ip_batch(["link add lan0 index 7 type veth peer name peer0 index 8"])
     assert readable(watch)
     assert watch.refresh()
-    assert (watch.names, watch.name(7)) == ({1: "lo", 7: "lan0", 8: "peer0"}, "lan0")
+    assert (watch.links.names, watch.name(7)) == ({1: "lo", 7: "lan0", 8: "peer0"}, "lan0")
 
     namespace.ip_batch(["link set lan0 name wan0"])
     assert readable(watch)
@@ -61,7 +62,7 @@ def test_an_interface_that_comes_is_renamed_and_goes(
     namespace.ip_batch(["link delete wan0"])
     assert readable(watch)
     assert watch.refresh()
-    assert watch.names == {1: "lo"}
+    assert watch.links.names == {1: "lo"}
 
 
 def test_a_change_that_changes_no_name_is_none(namespace: Namespace, watch: LinkWatch) -> None:
@@ -77,6 +78,20 @@ def test_more_events_than_the_socket_holds_are_no_harm(
     namespace.ip_batch([f"link add a{n} type veth peer name b{n}" for n in range(100)])
     namespace.ip_batch([f"link set lo mtu {1300 + number}" for number in range(600)])
     assert watch.refresh()
-    assert len(watch.names) == 201
+    assert len(watch.links.names) == 201
     watch.refresh()
     assert not readable(watch, 0.0)
+
+
+def test_an_address_that_comes_and_goes_is_a_change(namespace: Namespace, watch: LinkWatch) -> None:
+    namespace.ip_batch(["link add lan0 index 7 type veth peer name peer0"])
+    assert watch.refresh()
+    namespace.ip_batch(["address add 10.1.0.1/24 broadcast + dev lan0"])
+    assert readable(watch)
+    assert watch.refresh()
+    assert watch.links.networks == [InterfaceNetwork(7, 24, 0x0A0100FF)]
+
+    namespace.ip_batch(["address delete 10.1.0.1/24 dev lan0"])
+    assert readable(watch)
+    assert watch.refresh()
+    assert watch.links.networks == []

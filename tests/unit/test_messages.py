@@ -21,6 +21,7 @@ from firewalld_py.service.messages import (
     FaultEvent,
     HelperEvent,
     InterfaceNames,
+    InterfaceNetworks,
     LogEvent,
     Message,
     MessageError,
@@ -69,6 +70,7 @@ EVERY_MESSAGE: Final[list[Message]] = [
     RulesPart(2, "filter/forward", [rule("accept", ("dport", [[1, 2]]))]),
     RulesEnd(2),
     InterfaceNames({"1": "lo", "2": "lan0"}),
+    InterfaceNetworks([[2, 24, 0x0A0100FF], [3, 16, 0xCB0071FF]]),
     StatsRequest(1),
     ExpectationsRequest(3),
     Stop(),
@@ -108,6 +110,7 @@ WRONG: Final[dict[str, list[Any]]] = {
     "dict[str, int]": [[], {"a": "b"}, {"a": True}, None],
     "dict[str, str]": [[], {"a": 1}, None],
     "list[str]": ["lan0", {"a": 1}, [1], None],
+    "list[list[int]]": ["x", [1], [["1"]], [[True]], [[1], "1"], {}, None],
     "list[Any]": ["x", {"a": 1}, None],
 }
 

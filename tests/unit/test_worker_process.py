@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from firewalld_py.policy.config import Config, QueueConfig
+from firewalld_py.service.links import Links
 from firewalld_py.service.messages import LogEvent, Message
 from firewalld_py.service.worker_process import WorkerFailedError, WorkerProcess
 from tests.live.queue_bench import QUEUE, QueueBench
@@ -39,7 +40,7 @@ def supervised(
 
     async def run() -> None:
         worker = WorkerProcess(config, on_event)
-        await worker.start({1: "lo"})
+        await worker.start(Links({1: "lo"}, []))
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 await work(worker)
@@ -166,7 +167,7 @@ def test_a_worker_that_cannot_bind_says_why(bench: QueueBench) -> None:
         await holder.put_rules(1, plan())
         await holder.bound
         second = WorkerProcess(CONFIG, lambda _event: None)
-        await second.start({})
+        await second.start(Links({}, []))
         await second.put_rules(1, plan())
         with pytest.raises(WorkerFailedError) as failure:
             await second.bound

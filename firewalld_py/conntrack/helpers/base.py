@@ -16,6 +16,7 @@ from firewalld_py.conntrack.expectation import (
 )
 from firewalld_py.conntrack.flow import destination, source
 from firewalld_py.conntrack.gre_map import GreMap
+from firewalld_py.conntrack.networks import Networks
 from firewalld_py.conntrack.table import Table
 from firewalld_py.packet.packet import Packet
 
@@ -26,14 +27,15 @@ IPV6: Final = 6
 
 
 class Tables:
-    """What there is beside a connection."""
+    """What there is beside a connection. `networks` are this machine's."""
 
-    __slots__ = ("calls", "connections", "expectations")
+    __slots__ = ("calls", "connections", "expectations", "networks")
 
     def __init__(self, connections: Table, expectations: ExpectationTable) -> None:
         self.connections = connections
         self.expectations = expectations
         self.calls = GreMap()
+        self.networks = Networks()
 
 
 class Call:
