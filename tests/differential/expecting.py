@@ -96,7 +96,7 @@ class HelperKernel(KernelJudge):
         super().__init__(_assign)
 
     def waiting(self) -> tuple[Waiting, ...]:
-        return tuple(sorted(_kernels(message) for message in self.expectation_messages()))
+        return tuple(sorted(kernels_waiting(message) for message in self.expectation_messages()))
 
     def step(self, data: bytes) -> Step:
         answer, went_on = self.judge(data)
@@ -117,7 +117,9 @@ class HelperOurs:
         now = time.monotonic()
         meta = PacketMeta(mark=0 if accept else DROP_MARK)
         decision = self._firewall.handle(data, meta, now)
-        waiting = tuple(sorted(_ours(one, now) for one in self.conntrack.expectations.all(now)))
+        waiting = tuple(
+            sorted(our_waiting(one, now) for one in self.conntrack.expectations.all(now))
+        )
         answer = ANSWERS.get((decision.info.state, decision.info.direction))  # None: held
         return Step(answer, decision.verdict == ACCEPT, waiting)
 
@@ -175,7 +177,8 @@ def _told(step: Step) -> str:
     return f"{step.answer}{'' if step.went_on else ' DROPPED'} [{waiting}]"
 
 
-def _kernels(message: bytes) -> Waiting:
+def kernels_waiting(message: bytes) -> Waiting:
+    """An expectation from a ctnetlink message."""
     key, mask, seconds, kind, flags = expectation_fields(message)
     size = address_size(key)
     src_mask = mask[:size]
@@ -195,9 +198,11 @@ def _kernels(message: bytes) -> Waiting:
     return Waiting(expected, seconds)
 
 
-def _ours(one: Expectation, now: float) -> Waiting:
+def our_waiting(one: Expectation, now: float) -> Waiting:
+    """An expectation of ours in the same terms."""
+    src_mask = b"" if one.src_mask == b"\xff" * len(one.src) else one.src_mask
     expected = Expected(
-        one.src, one.src_mask, one.sport, one.dst, one.dport, one.protocol, one.kind, one.flags
+        one.src, src_mask, one.sport, one.dst, one.dport, one.protocol, one.kind, one.flags
     )
     return Waiting(expected, int(one.deadline - now))
 

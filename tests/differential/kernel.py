@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import select
 import subprocess
 import threading
 from pathlib import Path
@@ -55,6 +56,7 @@ CONFIRMED: Final = b"confirmed"
 MTU: Final = 65000
 FRAGMENT_MEMORY: Final = 1 << 28
 COMMAND_TIMEOUT_S: Final = 30.0
+ANSWER_TIMEOUT_S: Final = 2.0
 # Odd, so that it comes round late; large, so that small identifications stay apart.
 EPOCH_STEP: Final = 0x9E3779B1
 
@@ -162,6 +164,18 @@ class KernelJudge:
     def expectation_messages(self) -> list[bytes]:
         """All that helpers expect, a ctnetlink message for each."""
         return dump(self._control, EXPECTATION_GET)
+
+    def answers(self, count: int) -> list[Answer]:
+        """What is said of packets of this machine's own: so many answers as are awaited, or more.
+
+        Fewer, if no more come.
+        """
+        found: list[Answer] = []
+        while True:
+            timeout_s = ANSWER_TIMEOUT_S if len(found) < count else 0.0
+            if not select.select([self._log], [], [], timeout_s)[0]:
+                return found
+            found.append(_BY_PREFIX[log_prefix(self._log.recv(LOG_MESSAGE))])
 
     def _confirmed(self) -> bool:
         """Whether the packet just sent has come behind the hook that confirms."""
@@ -275,18 +289,22 @@ table inet judge {{
 """
 
 
-def _rules() -> str:
-    # Nothing is for the kernel itself, and what it would say is dropped: only what is forwarded
-    # shall be confirmed.
-    rules = "\n".join(
+def state_rules() -> str:
+    """Rules that tell the state of a packet through NFLOG, and let it pass."""
+    return "\n".join(
         f'{match} log prefix "rule {number}" group {LOG_GROUP} accept'
         for number, (match, _) in enumerate(_RULES)
     )
+
+
+def _rules() -> str:
+    # Nothing is for the kernel itself, and what it would say is dropped: only what is forwarded
+    # shall be confirmed.
     return f"""
 table inet judge {{
     chain seen {{
         type filter hook prerouting priority mangle; policy accept;
-        {rules}
+        {state_rules()}
     }}
     chain to_itself {{
         type filter hook input priority filter; policy drop;

@@ -6,6 +6,7 @@ from typing import Final
 
 from firewalld_py.conntrack.helpers.amanda import AmandaHelper
 from firewalld_py.conntrack.helpers.base import Helper, Readable
+from firewalld_py.conntrack.helpers.broadcast import NETBIOS_NS_PORT, SNMP_PORT, BroadcastHelper
 from firewalld_py.conntrack.helpers.ftp import FtpHelper
 from firewalld_py.conntrack.helpers.h323_h245 import H245Helper
 from firewalld_py.conntrack.helpers.h323_q931 import Q931Helper
@@ -36,6 +37,8 @@ def make_helpers(parameters: dict[str, int]) -> dict[str, Helper]:
         TftpHelper(),
         SaneHelper(),
         AmandaHelper(parameters["amanda_master_timeout"]),
+        BroadcastHelper("netbios-ns", NETBIOS_NS_PORT, parameters["netbios_ns_timeout"]),
+        BroadcastHelper("snmp", SNMP_PORT, parameters["snmp_timeout"]),
     ]
     return {helper.name: helper for helper in helpers}
 
