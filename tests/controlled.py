@@ -38,6 +38,7 @@ class Controlled:
         self._template = Template(helper=helper)
         self._ports = (CONTROL_PORT, port)
         self._talk = Talk(version)
+        self.client, self.server = self._talk.client, self._talk.server
         self._tcp = self._talk.tcp(CONTROL_PORT, port)
         self._key = b""
         if protocol == wire.TCP:
