@@ -1,41 +1,39 @@
 """H.323's three helpers and the kernel's: the same states, verdicts and expectations.
 
-Calls to third parties are allowed here, as they always are in the kernel.
+Calls to third parties are allowed in what is put to both, as they always are in the kernel.
 """
 
 from __future__ import annotations
 
+import time
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from firewalld_py.conntrack.flow import destination, source
+from firewalld_py.conntrack.helpers.h323_notation import Type
 from firewalld_py.conntrack.helpers.h323_types import (
     CONTROL_MESSAGE,
     RAS_MESSAGE,
-    USER_INFORMATION,
 )
-from tests import wire
-from tests.differential.expecting import HelperKernel, disagreement
-from tests.differential.h323 import PORTS, ByChance, generated, mutated
+from tests.differential.expecting import HelperKernel, HelperOurs, disagreement
+from tests.differential.h323 import Exchange
 from tests.h323_messages import (
     Filler,
-    acknowledgement,
     call,
     channel,
     conference,
     encode,
     h225,
-    q931,
     tpkt,
 )
-from tests.talk import Talk, TcpTalk
+from tests.talk import Talk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXCHANGES: Final = 60
-BODIES: Final = ("setup", "callProceeding", "connect", "alerting", "facility", "progress")
 AS_THE_KERNEL: Final = {"h323_third_parties": 1}
 
 
@@ -45,197 +43,25 @@ def kernel() -> Iterator[HelperKernel]:
         yield judge
 
 
-class Exchange:
-    """Two hosts, connections of all three kinds, what they say, and what that leads to."""
-
-    def __init__(self, rng: Random) -> None:
-        self.rng = rng
-        self.talk = Talk(rng.choice((4, 4, 6)))
-        self.away = Talk(self.talk.version)  # the client and a third host
-        self.away.server = wire.ROUTER4 if self.talk.version == 4 else wire.ROUTER6
-        self.away.packets = self.talk.packets
-        self.calls: list[TcpTalk] = []
-        self.controls: list[TcpTalk] = []
-        self.named: list[tuple[bytes, int]] = []
-        self._port = 40000
-
-    def packets(self) -> list[bytes]:
-        steps = self.rng.choice((self._calls, self._registers))()
-        for _ in range(self.rng.randrange(2, 12)):
-            self.rng.choice(steps)()
-        return self.talk.packets
-
-    def _calls(self) -> list[Any]:
-        self._call()
-        more = [self._signal] * 4 + [self._arrive] * 3 + [self._h245] * 2
-        return [*more, self._call]
-
-    def _registers(self) -> list[Any]:
-        self._ras()
-        return [self._ras] * 4 + [self._arrive] * 3 + [self._called] * 2 + [self._signal]
-
-    def _next_port(self) -> int:
-        self._port += 1
-        return self._port
-
-    def _place(self) -> tuple[bytes, int]:
-        """What a message names: mostly a port of one of the two."""
-        ends, port = (self.talk.client, self.talk.server), self.rng.choice(PORTS)
-        address = self.rng.choice((*ends, *ends, *ends, self.away.server))
-        self.named.append((address, port))
-        return address, port
-
-    def _call(self) -> None:
-        sport = self._next_port() if self.rng.random() < 0.9 else 40001
-        self.calls.append(self.talk.tcp(sport, 1720).open())
-
-    def _called(self) -> None:
-        """The gatekeeper, or whoever, calls the client."""
-        talk = self.talk if self.rng.random() < 0.8 else self.away
-        port = self.rng.choice((1720, 1720, *PORTS))
-        sport, dport, from_server = self.rng.choice(
-            ((port, self._next_port(), True), (self._next_port(), port, False))
-        )
-        self.calls.append(talk.tcp(sport, dport, from_server=from_server).open())
-
-    def _h245(self) -> None:
-        """The connection of H.245 to the server or the client, honestly announced, and talk."""
-        if not self.calls:
-            return
-        if not self.controls or self.rng.random() < 0.5:
-            port = self.rng.choice((3000, 3001, 2000))
-            signalling, from_server = self.rng.choice(self.calls), self.rng.random() < 0.5
-            own = self.talk.client if from_server else self.talk.server
-            signalling.send(
-                self.rng.choice((0, 1, 1 - from_server)),
-                call({self.rng.choice(BODIES): {"h245Address": h225(own, port)}}),
-            )
-            ends = (port, self._next_port()) if from_server else (self._next_port(), port)
-            self.controls.append(self.talk.tcp(*ends, from_server=from_server).open())
-        self._send(self.rng.choice(self.controls), self._control_message())
-
-    def _control_message(self) -> bytes:
-        rng = self.rng
-        if rng.random() < 0.5:
-            return generated(rng, self.talk, CONTROL_MESSAGE)
-        kind = rng.choice((channel, conference, acknowledgement))
-        wish = kind(*self._place())
-        return mutated(rng, encode(CONTROL_MESSAGE, wish, ByChance(rng, self.talk)))
-
-    def _signal(self) -> None:
-        if not self.calls:
-            return
-        if self.rng.random() < 0.65:
-            wish = self.rng.choice((self._forwarding, self._fast_start, self._tunnel))()
-            filler = self.rng.choice((Filler(), Filler(), ByChance(self.rng, self.talk)))
-            information = encode(USER_INFORMATION, wish, filler)
-        else:
-            information = generated(self.rng, self.talk, USER_INFORMATION)
-        elements = self.rng.choice((b"", b"\x04\x03\x88\x93\xa5", b"\xa1", b"\x04\x01\x88\xa1"))
-        reference = self.rng.choice((b"\0\1", b"\0\1", b"", b"\1"))
-        message = mutated(self.rng, q931(information, elements, reference))
-        self._send(self.rng.choice(self.calls), message)
-
-    def _forwarding(self) -> Any:
-        place = h225(*self._place())
-        reason = {"callForwarded": None}
-        facility = {"reason": reason, "alternativeAddress": place}
-        return {"pdu": {"body": {"facility": facility}}}
-
-    def _fast_start(self) -> Any:
-        own, first = self._place()
-        channels = [
-            channel(own, (first + 2 * number) & 0xFFFF)["request"]["openLogicalChannel"]
-            for number in range(self.rng.choice((1, 2, 35)))
-        ]
-        return {"pdu": {"body": {self.rng.choice(BODIES): {"fastStart": channels}}}}
-
-    def _tunnel(self) -> Any:
-        wishes = [channel(*self._place()) for _ in range(6)]
-        body = {self.rng.choice(BODIES): {"h245Address": h225(*self._place())}}
-        return {"pdu": {"body": body, "h245Control": wishes}}
-
-    def _send(self, connection: TcpTalk, message: bytes) -> None:
-        """A message of either side, mostly in a segment of its own."""
-        rng, side, whole = self.rng, self.rng.randrange(2), tpkt(message)
-        way = rng.random()
-        if way < 0.6:
-            pieces = [whole]
-        elif way < 0.7:
-            pieces = [whole[:4], whole[4:] + rng.choice((b"", b"x", whole))]
-        elif way < 0.75:
-            pieces = [whole + tpkt(generated(rng, self.talk, CONTROL_MESSAGE)) + whole]
-        elif way < 0.8:
-            cut = rng.randrange(1, len(whole))
-            pieces = [whole[:cut], whole[cut:]]
-        elif way < 0.85:
-            pieces = [whole[:4], whole[4:9], whole[4:]]
-        else:
-            pieces = [mutated(rng, whole)]
-        for piece in pieces:
-            seq = connection.seq[side]
-            connection.send(side, piece)
-            if rng.random() < 0.05:
-                connection.send(side, piece, seq=seq)  # again
-            if rng.random() < 0.05:
-                connection.send(1 - side, rng.choice((b"", b"x", whole)))
-
-    def _ras(self) -> None:
-        rng = self.rng
-        wish = self._ras_wish() if rng.random() < 0.75 else None
-        message = mutated(rng, encode(RAS_MESSAGE, wish, ByChance(rng, self.talk)))
-        if rng.random() < 0.3:
-            message += rng.randbytes(rng.randrange(1, 5))
-        port = 1719 if rng.random() < 0.9 else rng.choice(PORTS)
-        talk = self.talk if rng.random() < 0.9 else self.away
-        if rng.random() < 0.5:
-            talk.datagram(message, rng.choice((40000, 40000, 40000, 1719)), port)
-        else:
-            talk.datagram(message, port, 40000, answers=True)
-
-    def _ras_wish(self) -> Any:
-        rng, place = self.rng, h225(*self._place())
-        lifetime = {"timeToLive": rng.choice((1, 60, 300, 0x8000))} if rng.random() < 0.5 else {}
-        places = [place, h225(*self._place())]
-        return rng.choice(
-            (
-                {"gatekeeperConfirm": {"rasAddress": place}},
-                {"registrationRequest": {"callSignalAddress": places, **lifetime}},
-                {"registrationRequest": {"callSignalAddress": places, **lifetime}},
-                {"registrationConfirm": lifetime},
-                {"unregistrationRequest": {}},
-                {"admissionConfirm": {"destCallSignalAddress": place}},
-                {"locationConfirm": {"callSignalAddress": place}},
-            )
-        )
-
-    def _arrive(self) -> None:
-        """First packets to where somebody may be expected, and answers."""
-        rng = self.rng
-        for _ in range(rng.randrange(1, 4)):
-            address, port = rng.choice((*self.named[-6:], (self.talk.server, 2000)))
-            port = port ^ (rng.random() < 0.3)  # RTCP's
-            talk = self.away if address == self.away.server else self.talk
-            from_server = (address == talk.client) == (rng.random() < 0.9)
-            other, answered = self._next_port(), rng.random() < 0.5
-            if rng.random() < 0.5:
-                talk.datagram(b"media", other, port, answers=from_server)
-                if answered:
-                    talk.datagram(b"media", port, other, answers=not from_server)
-            else:
-                ends = (port, other) if from_server else (other, port)
-                data = talk.tcp(*ends, from_server=from_server)
-                data.send(0, b"", rng.choice(("S", "S", "S", "SA", "")))
-                if answered:
-                    data.send(1, b"", "SA")
-
-
 @pytest.mark.needs("conntrack")
 @pytest.mark.parametrize("seed", range(6))
 def test_generated_exchanges_are_judged_alike(kernel: HelperKernel, seed: int) -> None:
     for number in range(EXCHANGES):
         packets = Exchange(Random(f"h323 {seed} {number}")).packets()
         assert not (text := disagreement(kernel, packets, AS_THE_KERNEL)), text
+
+
+def test_by_default_nothing_is_expected_at_a_third_host() -> None:
+    seen = 0
+    for number in range(EXCHANGES):
+        ours = HelperOurs()
+        for packet in Exchange(Random(f"h323 third {number}")).packets():
+            ours.step(packet)
+            for one in ours.conntrack.expectations.all(time.monotonic()):
+                key = one.master.original_key
+                assert one.dst in (source(key), destination(key))
+                seen += 1
+    assert seen > EXCHANGES
 
 
 @pytest.mark.needs("conntrack")
@@ -301,3 +127,39 @@ def test_lifetimes_run_over_alike(kernel: HelperKernel, lifetime_s: int) -> None
         confirm = encode(RAS_MESSAGE, {"registrationConfirm": {}})
         talk.datagram(confirm, 1719, 40000, answers=True)
     assert not (text := disagreement(kernel, talk.packets)), text
+
+
+@pytest.mark.needs("conntrack")
+def test_a_gatekeeper_that_was_named_names_no_further_one(kernel: HelperKernel) -> None:
+    talk = Talk()
+    talk.datagram(b"x", 40000, 1719)
+    for sport, dport, named in ((1719, 40000, 1718), (1718, 40001, 1717)):
+        wish = {"gatekeeperConfirm": {"rasAddress": h225(talk.server, named)}}
+        talk.datagram(b"x", dport, sport)
+        talk.datagram(encode(RAS_MESSAGE, wish), sport, dport, answers=True)
+    assert not (text := disagreement(kernel, talk.packets)), text
+    kernel.flush()
+    waiting = [len(kernel.step(packet).waiting) for packet in talk.packets]
+    assert waiting == [0, 0, 1, 0, 0]
+
+
+class _Extended(Filler):
+    """A registration that announces 25 extensions, in a map that ends with the fourth octet."""
+
+    def extensions(self, type_: Type, wished: int) -> int:
+        return 25 if wished else 0
+
+
+@pytest.mark.needs("conntrack")
+def test_a_map_that_the_kernel_misreads_is_misread_alike(kernel: HelperKernel) -> None:
+    """It has a lifetime, which would end the connection at once."""
+    talk = Talk()
+    request = {"callSignalAddress": [h225(talk.client, 1720)], "timeToLive": 8_589_935}
+    wish = {"registrationRequest": request}
+    talk.datagram(encode(RAS_MESSAGE, wish, _Extended()) + bytes(8), 40000, 1719)
+    for _ in range(2):
+        confirm = encode(RAS_MESSAGE, {"registrationConfirm": {}})
+        talk.datagram(confirm, 1719, 40000, answers=True)
+    assert not (text := disagreement(kernel, talk.packets)), text
+    kernel.flush()
+    assert [str(kernel.step(packet).answer) for packet in talk.packets][-1] != "NEW"
