@@ -90,7 +90,7 @@ def _call(transport: str, world: World, family: int, directory: Path) -> None:
 def _ftp(words: str, opener: str, arrives: str = "got", *, families: tuple[int, ...]) -> Scene:
     act = partial(_transfer, words, ftp_daemon, arrives)
     expected = Expected("tcp", opener, octets=OCTETS if arrives else 0)
-    needs = ("pyftpdlib", words.split()[0])
+    needs = ("pyftpdlib", words.split(maxsplit=1)[0])
     return Scene(f"FTP, {words}", "ftp", act, (expected,), needs, families)
 
 
@@ -98,7 +98,14 @@ def _tftp(words: str, *, families: tuple[int, ...]) -> Scene:
     act = partial(_transfer, words, tftp_daemon, "got")
     # It is the answer of the server, with the first block, that opens the expected connection.
     expected = Expected("udp", "server", octets=OCTETS)
-    return Scene(f"TFTP, {words}", "tftp", act, (expected,), ("dnsmasq", words.split()[0]), families)
+    return Scene(
+        f"TFTP, {words}",
+        "tftp",
+        act,
+        (expected,),
+        ("dnsmasq", words.split(maxsplit=1)[0]),
+        families,
+    )
 
 
 _CURL: Final = "curl -sS -g --max-time 10"
@@ -145,4 +152,3 @@ ADDRESSES: Final = {
     "server": (SERVER4, SERVER6),
     "far": (FAR4,),
 }
-

@@ -98,11 +98,13 @@ def _opened(kernel: HelperKernel, packets: Sequence[bytes]) -> set[Flow]:
     """The connections whose first packet the kernel says to be RELATED."""
     kernel.flush()
     steps = [kernel.step(data) for data in packets]
-    return {
+    related = {
         _flow(data)
         for data, step in zip(packets, steps, strict=True)
         if step.answer is not None and step.answer.state == "RELATED"
     }
+    # ICMP errors are RELATED, too.
+    return {flow for flow in related if flow.protocol in PROTOCOLS.values()}
 
 
 def _flow(data: bytes) -> Flow:

@@ -5,6 +5,9 @@ Both give the files of a directory; they are installed without a service that wo
 
 from __future__ import annotations
 
+import hashlib
+import os
+import signal
 import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from tests.lab.netns import Namespace
 
 START_TIMEOUT_S: Final = 10.0
+PROGRAM_TIMEOUT_S: Final = 30.0
 
 
 @contextmanager
@@ -39,6 +43,7 @@ def running(
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            start_new_session=True,
         )
     assert program.stdout is not None
     said = Log()
@@ -51,9 +56,40 @@ def running(
                 raise LabError(f"{' '.join(command)} did not come up: {error}") from None
         yield said
     finally:
-        program.kill()
+        # With what it has started in its turn, such as WeeChat's process for each file.
+        os.killpg(program.pid, signal.SIGKILL)
         program.wait()
         said.finish(START_TIMEOUT_S)
+
+
+def run_program(
+    namespace: Namespace, command: Sequence[str], directory: Path | None = None
+) -> tuple[int, str]:
+    """Run a program to its end: its exit status, and what it said."""
+    with namespace.entered():
+        done = subprocess.run(
+            command,
+            check=False,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=PROGRAM_TIMEOUT_S,
+        )
+    return done.returncode, done.stdout
+
+
+def in_url(address: str) -> str:
+    """An address as it stands in a URL."""
+    return f"[{address}]" if ":" in address else address
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
