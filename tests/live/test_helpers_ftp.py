@@ -47,6 +47,7 @@ CONFIG: Final = {
     "log": {"rate": "1000/second", "burst": 1000},
     "hook": {"chains": ["forward"]},
 }
+LINKS: Final = (("client", "eth0"), ("gateway", "lan0"), ("gateway", "wan0"), ("server", "eth0"))
 FILE_OCTETS: Final = 50 * MEGABYTE
 MODES: Final = {
     "PASV": (SERVER4, ["--disable-epsv"]),
@@ -173,6 +174,21 @@ def test_what_was_expected_before_a_reload_is_expected_behind_it(
         unhelped.expect_passive(SERVER4, 5003)
         with tcp_listener(world.server, SERVER4, 5003):
             assert tcp_connect(world.client, SERVER4, 5003) == "refused"
+
+
+def test_a_long_answer_before_the_one_that_names_a_port_is_read_to_its_end() -> None:
+    """A line begins where the last one has ended, and a packet's first octets do not tell where."""
+    with World() as world:
+        for host, link in LINKS:
+            getattr(world, host).ip_batch([f"link set {link} mtu 9000"])
+        with (
+            Daemon(world.gateway, RULES, CONFIG),
+            Control(world.client, world.server, SERVER4) as control,
+            tcp_listener(world.server, SERVER4, 5007),
+        ):
+            control.server_says("\r\n".join(["230-" + "welcome " * 8] * 100))
+            control.expect_passive(SERVER4, 5007)
+            assert tcp_connect(world.client, SERVER4, 5007) == "connected"
 
 
 def test_an_expectation_serves_one_connection(daemon: Daemon, world: World) -> None:
