@@ -49,7 +49,6 @@ class Scene:
     """What is captured. `opener` of what is expected is client, server or far."""
 
     name: str
-    helper: str
     act: Action
     expected: tuple[Expected, ...]
     needs: tuple[str, ...]
@@ -91,7 +90,7 @@ def _ftp(words: str, opener: str, arrives: str = "got", *, families: tuple[int, 
     act = partial(_transfer, words, ftp_daemon, arrives)
     expected = Expected("tcp", opener, octets=OCTETS if arrives else 0)
     needs = ("pyftpdlib", words.split(maxsplit=1)[0])
-    return Scene(f"FTP, {words}", "ftp", act, (expected,), needs, families)
+    return Scene(f"FTP, {words}", act, (expected,), needs, families)
 
 
 def _tftp(words: str, *, families: tuple[int, ...]) -> Scene:
@@ -100,7 +99,6 @@ def _tftp(words: str, *, families: tuple[int, ...]) -> Scene:
     expected = Expected("udp", "server", octets=OCTETS)
     return Scene(
         f"TFTP, {words}",
-        "tftp",
         act,
         (expected,),
         ("dnsmasq", words.split(maxsplit=1)[0]),
@@ -130,7 +128,6 @@ SCENES: Final = (
     _tftp("tftp -{family} -m binary {server} -c get file {files}/got", families=(4, 6)),
     Scene(
         "IRC, a talk and a file are offered (DCC CHAT and SEND)",
-        "irc",
         _chat,
         (Expected("tcp", "far", 2, OCTETS),),
         ("irc.server", "weechat-headless"),
@@ -139,7 +136,6 @@ SCENES: Final = (
     *(
         Scene(
             f"SIP over {transport}, a call with media",
-            "sip",
             partial(_call, transport),
             (Expected("udp", "client", octets=2000),),
             ("sipp", "ss"),

@@ -16,7 +16,7 @@ from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.parse import parse
 from tests import wire
 from tests.differential.captures import ADDRESSES, SCENES, Scene
-from tests.differential.expecting import ASSIGNED, HelperKernel, disagreement
+from tests.differential.expecting import HelperKernel, disagreement
 from tests.differential.tap import Tap, without_offloads
 from tests.differential.test_captures import LINKS
 from tests.lab.world import SERVER4, SERVER6, World
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 PROTOCOLS: Final = {"tcp": wire.TCP, "udp": wire.UDP}
 HEADERS: Final = {wire.TCP: 20, wire.UDP: 8}
 MLD_QUERY: Final = 130  # and behind it the other messages of multicast and neighbour discovery
-WITH_HELPER: Final = frozenset(helper for helper, *_ in ASSIGNED)
 
 
 class Flow(NamedTuple):
@@ -42,10 +41,9 @@ class Flow(NamedTuple):
 
 def _runs() -> Iterator[object]:
     for scene in SCENES:
-        if scene.helper in WITH_HELPER:
-            marks = pytest.mark.needs(*scene.needs)
-            for family in scene.families:
-                yield pytest.param(scene, family, id=f"{scene.name} (IPv{family})", marks=marks)
+        marks = pytest.mark.needs(*scene.needs)
+        for family in scene.families:
+            yield pytest.param(scene, family, id=f"{scene.name} (IPv{family})", marks=marks)
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,13 @@ from tests.lab.ftp import Control
 from tests.lab.real_servers import digest, ftp_daemon, in_url, run_program
 from tests.lab.servers import MEGABYTE, tcp_listener
 from tests.lab.traffic import tcp_connect
-from tests.lab.world import CLIENT4, CLIENT6, FAR4, SERVER4, SERVER6, World
+from tests.lab.world import CLIENT4, CLIENT6, FAR4, GATEWAY_WAN4, SERVER4, SERVER6, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.lab.netns import Namespace
 
 pytestmark = pytest.mark.needs("root", "netns", "nfqueue")
 
@@ -85,13 +87,13 @@ def _use(daemon: Daemon, rules: str) -> None:
 
 
 def _fetch(
-    world: World, server: str, words: list[str], files: Path, name: str, timeout_s: int = 20
+    client: Namespace, server: str, words: list[str], files: Path, name: str, timeout_s: int = 20
 ) -> int:
     """Fetch a file with curl; its exit status, when the file came as it was or not at all."""
     got = files / "got"
     got.unlink(missing_ok=True)
     curl = ["curl", "-sS", "-g", "--max-time", str(timeout_s), *words, "-o", str(got)]
-    status, said = run_program(world.client, [*curl, f"ftp://{in_url(server)}/{name}"])
+    status, said = run_program(client, [*curl, f"ftp://{in_url(server)}/{name}"])
     if status == 0:
         assert digest(got) == digest(files / name), said
     else:
@@ -106,7 +108,7 @@ def test_a_file_of_50_mb_comes_whole_because_its_connection_is_related(
 ) -> None:
     mark = daemon.log.mark()
     with ftp_daemon(world.server, server, files):
-        assert _fetch(world, server, words, files, "big") == 0
+        assert _fetch(world.client, server, words, files, "big") == 0
     related = daemon.log.wait_verdict(mark, state="RELATED", rule="related", PROTO="TCP")
     assert related.fields["SRC"] == (server if words[:1] == ["--ftp-port"] else _client(server))
     assert len(daemon.log.verdicts(mark)) == 1
@@ -120,7 +122,7 @@ def test_without_the_helper_the_connection_is_new_and_nothing_comes(
     _use(under, WITHOUT)
     mark = under.log.mark()
     with ftp_daemon(world.server, server, files):
-        assert _fetch(world, server, words, files, "small", timeout_s=2) != 0
+        assert _fetch(world.client, server, words, files, "small", timeout_s=2) != 0
     under.log.wait_verdict(mark, state="NEW", rule="rest", action="reject")
     assert not under.log.verdicts(mark, state="RELATED")
 
@@ -145,7 +147,7 @@ def test_a_transfer_and_those_behind_it_go_on_while_the_rules_are_reloaded(
         reloading.start()
         try:
             outcomes = [
-                _fetch(world, SERVER4, words, files, name)
+                _fetch(world.client, SERVER4, words, files, name)
                 for name in ("big", "small")
                 for server, words in MODES.values()
                 if server == SERVER4
@@ -189,6 +191,41 @@ def test_a_long_answer_before_the_one_that_names_a_port_is_read_to_its_end() -> 
             control.server_says("\r\n".join(["230-" + "welcome " * 8] * 100))
             control.expect_passive(SERVER4, 5007)
             assert tcp_connect(world.client, SERVER4, 5007) == "connected"
+
+
+OWN: Final = """
+version: 1
+raw:
+  output:
+    - {name: ftp control, proto: tcp, dport: 21, action: {helper: ftp}}
+filter:
+  input:
+    policy: drop
+    rules:
+      - {name: answers, state: established, action: accept}
+      - {name: related, state: related, log: true, action: accept}
+  output:
+    policy: drop
+    rules:
+      - {name: answers, state: established, action: accept}
+      - {name: related, state: related, log: true, action: accept}
+      - {name: ftp, state: new, proto: tcp, dport: 21, action: accept}
+"""
+
+
+@REAL
+def test_a_transfer_of_the_gateway_itself_passes_in_both_modes(files: Path) -> None:
+    config = {**CONFIG, "hook": {"chains": ["input", "output"]}}
+    with (
+        World() as world,
+        Daemon(world.gateway, OWN, config) as own,
+        ftp_daemon(world.server, SERVER4, files),
+    ):
+        for mode, source in (("PORT", SERVER4), ("PASV", GATEWAY_WAN4)):
+            mark = own.log.mark()
+            _, words = MODES[mode]
+            assert _fetch(world.gateway, SERVER4, words, files, "small") == 0
+            own.log.wait_verdict(mark, state="RELATED", SRC=source)
 
 
 def test_an_expectation_serves_one_connection(daemon: Daemon, world: World) -> None:
