@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+DEBIAN_PYTHON: Final = "/usr/bin/python3"
 # Bound in an empty namespace of its own, so that no queue of this machine is touched.
 _BIND_QUEUE: Final = """
 from netfilterqueue import NetfilterQueue
@@ -90,12 +91,24 @@ def _conntrack() -> str | None:
     return None
 
 
+def _debian_python(module: str) -> Callable[[], str | None]:
+    """A module that Debian's Python has, which is not the one of the tests."""
+
+    def probe() -> str | None:
+        why = _fails([DEBIAN_PYTHON, "-W", "ignore", "-c", f"import {module}"])
+        return why and f"Debian's Python has no {module} ({why})"
+
+    return probe
+
+
 PROBES: Final[dict[str, Callable[[], str | None]]] = {
     "root": _root,
     "netns": _netns,
     "nfqueue": _nfqueue,
     "conntrack": _conntrack,
     "boot": _boot,
+    "pyftpdlib": _debian_python("pyftpdlib"),
+    "irc.server": _debian_python("irc.server"),
 }
 
 

@@ -270,7 +270,11 @@ CONFIG: Final = Table(
             "the kernel queue that the packets come from",
             ("number", *_number(0, 65535), "NFQUEUE number"),
             ("length", *_number(1, 1 << 20), "packets that may wait in the kernel"),
-            ("copy_range", *_number(256, 65535), "octets of each packet that are looked at"),
+            (
+                "copy_range",
+                *_number(256, 65535),
+                "octets of each packet that are looked at; all, once a rule assigns a helper",
+            ),
             ("batch", *_number(1, 255), "packets judged by one verdict message"),
             ("gso", _BOOL, _TRUTH, "take 64 kB super-packets whole; off to check checksums"),
             ("receive_buffer", *_number(65536, 1 << 30), "octets of the queue's socket buffer"),

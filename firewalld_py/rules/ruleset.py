@@ -205,3 +205,11 @@ class Ruleset:
             self.filter_forward,
             self.filter_output,
         ]
+
+    def assigns_helpers(self) -> bool:
+        """Whether some rule gives a helper to connections."""
+        for chain in (self.raw_prerouting, self.raw_output):
+            for rule in chain.rules:
+                if rule.template is not None and rule.template.helper:
+                    return True
+        return False

@@ -77,6 +77,7 @@ class Judge:
         self._reporter = reporter
         self._fail_verdict = fail_verdict
         self._copy_range = copy_range
+        self._former_range = copy_range  # of packets that were queued before it was changed
         self._batch = batch
         self._waiting = 0  # packets whose verdict is decided and not yet sent
         self._waiting_id = 0
@@ -88,12 +89,13 @@ class Judge:
         mark = -1
         try:
             data = queued.get_payload()
+            size = len(data)
             meta = PacketMeta(
                 queued.hook,
                 queued.indev,
                 queued.outdev,
                 queued.mark,
-                len(data) >= self._copy_range,
+                size >= self._copy_range or size == self._former_range,
                 queued.id,
             )
             decision = self.firewall.handle(data, meta, self.now)
@@ -111,6 +113,11 @@ class Judge:
             self.by_reason[INTERNAL_ERROR] += 1
             self._reporter.report_fault(fault)
         self._give(queued.id, verdict, mark)
+
+    def set_copy_range(self, copy_range: int) -> None:
+        """The queue will copy so many octets of each packet; a packet of that size may be cut."""
+        self._former_range = self._copy_range
+        self._copy_range = copy_range
 
     def flush(self) -> None:
         """Send the verdicts that wait."""

@@ -35,6 +35,8 @@ FLAG_FAIL_OPEN: Final = 1 << 0
 FLAG_GSO: Final = 1 << 2
 SO_RCVBUFFORCE: Final = 33
 
+# What the kernel makes of any larger range (net/netfilter/nfnetlink_queue.c).
+MAX_COPY_RANGE: Final = 0xFFFF - 4
 METADATA_OCTETS: Final = 2048  # more than all attributes of a message beside the payload
 # nlmsghdr, nfgenmsg (family, version, big-endian queue number).
 _HEADER: Final = struct.Struct("=IHHII BB")
@@ -81,12 +83,21 @@ class QueueSocket:
                 break
             except PermissionError:
                 continue  # without CAP_NET_ADMIN over this socket: as much as is allowed
-        params = struct.pack(">IB", copy_range, NFQNL_COPY_PACKET)
+        self.set_copy_range(copy_range)
         mask = struct.pack(">I", FLAG_FAIL_OPEN | FLAG_GSO)
-        self._request(_attribute(NFQA_CFG_PARAMS, params))
         self._request(
             _attribute(NFQA_CFG_FLAGS, struct.pack(">I", flags)) + _attribute(NFQA_CFG_MASK, mask)
         )
+
+    def set_copy_range(self, copy_range: int) -> None:
+        """Have so many octets of each packet from now on, of those that wait already as before.
+
+        Raises QueueError with the kernel's word.
+        """
+        # What is read here before the kernel's answer may be of the new size already.
+        self._size = max(self._size, copy_range + METADATA_OCTETS)
+        params = struct.pack(">IB", copy_range, NFQNL_COPY_PACKET)
+        self._request(_attribute(NFQA_CFG_PARAMS, params))
 
     def send_batch(self, packet_id: int, verdict: int) -> None:
         """Give `verdict` to every waiting packet up to and including `packet_id`."""

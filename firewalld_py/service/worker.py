@@ -51,7 +51,13 @@ from firewalld_py.service.messages import (
 )
 from firewalld_py.service.nfqueue import Judge
 from firewalld_py.service.plugins import load_helpers
-from firewalld_py.service.queue_socket import FLAG_FAIL_OPEN, FLAG_GSO, QueueSocket
+from firewalld_py.service.queue_socket import (
+    FLAG_FAIL_OPEN,
+    FLAG_GSO,
+    MAX_COPY_RANGE,
+    QueueError,
+    QueueSocket,
+)
 from firewalld_py.service.report import log_events, reject_event
 
 PACKETS_PER_TURN: Final = 256  # then the loop looks around
@@ -87,7 +93,9 @@ class Worker:
         empty = RulesetBuilder([], dict.fromkeys(("input", "forward", "output"), "drop")).finish()
         self._firewall = Firewall(empty, self._conntrack)
         self._configure = configure
+        self._copy_range = min(configure.copy_range, MAX_COPY_RANGE)
         self._queue = NetfilterQueue()
+        self._is_bound = False
 
     def run(self) -> None:
         """Bind the queue when rules are there, then judge until told to stop."""
@@ -136,7 +144,7 @@ class Worker:
 
     def _bind(self) -> None:
         configure = self._configure
-        number, copy_range = configure.queue, configure.copy_range
+        number, copy_range = configure.queue, self._copy_range
         self._socket = QueueSocket(self._queue.get_fd(), number, copy_range)
         self._judge = Judge(
             self._firewall,
@@ -157,6 +165,7 @@ class Worker:
         )
         flags = (FLAG_GSO if configure.gso else 0) | (FLAG_FAIL_OPEN if configure.fail_open else 0)
         self._socket.configure(copy_range, flags, configure.receive_buffer)
+        self._is_bound = True
 
     def _drain(self) -> None:
         """Judge what waits in the queue, up to a bound."""
@@ -215,12 +224,14 @@ class Worker:
             else:
                 ruleset = self._builder.finish()
                 ruleset.interfaces.set_names(self._names)
+                if ruleset.assigns_helpers():
+                    self._have_whole_packets()
                 self._builder = None
                 self._retired.append(self._firewall.ruleset)
                 self._firewall.ruleset = ruleset
                 self._generation = message.generation
                 self._channel.send(RulesInForce(message.generation))
-        except PlanError as error:
+        except (PlanError, QueueError) as error:
             self._builder = None
             self._channel.send(RulesRefused(message.generation, str(error)))
 
@@ -228,6 +239,18 @@ class Worker:
         """Some more of the list that somebody asked for."""
         if self._listing is not None and not self._listing.tell(self._channel, self._judge.now):
             self._listing = None
+
+    def _have_whole_packets(self) -> None:
+        """A helper reads to the end of what a connection says, as the kernel's do.
+
+        Up to the end of this process: connections keep their helpers when the rules change.
+        """
+        if self._copy_range == MAX_COPY_RANGE:
+            return
+        if self._is_bound:
+            self._socket.set_copy_range(MAX_COPY_RANGE)
+            self._judge.set_copy_range(MAX_COPY_RANGE)
+        self._copy_range = MAX_COPY_RANGE
 
     def _dispose(self) -> None:
         """Free some rules that judge no longer; all at once would take 10 ms for 10 000 of them."""

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Final
 
 from tests.differential.file_servers import ftp_server, tftp_server
 from tests.lab.netns import LabError
+from tests.lab.real_servers import running
 from tests.lab.servers import dns_answer, http_server, tcp_listener, udp_server
 from tests.lab.world import FAR4, FAR6, SERVER4, SERVER6
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from tests.lab.netns import Namespace
@@ -74,31 +75,9 @@ def _tftp(namespace: Namespace, address: str) -> Iterator[str]:
 
 
 @contextmanager
-def _running(namespace: Namespace, command: Sequence[str], ready: str) -> Iterator[None]:
-    """Run a server from when it has said the words `ready` to the end of the context."""
-    with namespace.entered():
-        server = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-    assert server.stdout is not None
-    with server:
-        try:
-            said = []
-            for line in server.stdout:
-                said.append(line)
-                if ready in line:
-                    break
-            else:
-                raise LabError(f"{' '.join(command)} did not come up: {''.join(said)}")
-            yield
-        finally:
-            server.kill()
-
-
-@contextmanager
 def iperf(namespace: Namespace, address: str) -> Iterator[str]:
     command = ["iperf3", "--server", "--bind", address, "--forceflush"]
-    with _running(namespace, command, "listening"):
+    with running(namespace, command, "listening"):
         yield ""
 
 
@@ -118,7 +97,7 @@ def ssh(namespace: Namespace, address: str) -> Iterator[str]:
         server = ["dropbear", "-F", "-E", "-r", f"{directory}/host", "-P", f"{directory}/pid"]
         listen = ["-p", f"[{address}]:{SSH_PORT}" if ":" in address else f"{address}:{SSH_PORT}"]
         command = ["unshare", "--mount", "sh", "-c", script, "sh", directory, home]
-        with _running(namespace, [*command, *server, *listen], "Not backgrounding"):
+        with running(namespace, [*command, *server, *listen], "Not backgrounding"):
             yield directory
 
 

@@ -272,6 +272,15 @@ def test_a_packet_that_is_longer_than_the_copy_range_is_whole_to_tracking(
     assert REASON_NAMES[decision.info.reason] == state
 
 
+def test_a_packet_queued_before_the_copy_range_changed_may_be_cut_as_before() -> None:
+    bench = Bench(plan([rule("accept", log=log())]))
+    bench.judge.set_copy_range(65531)
+    bench.send(80, size=COPY_RANGE)
+    (decision,) = bench.judge.decisions
+    assert REASON_NAMES[decision.info.reason] == "ok"
+    assert decision.packet.meta.truncated
+
+
 def test_a_packet_that_lies_about_its_length_is_found_out_though_it_is_short() -> None:
     bench = Bench(plan([rule("accept", log=log())]))
     lie = wire.ipv4(wire.CLIENT4, wire.SERVER4, wire.UDP, wire.udp(), total_length=1500)

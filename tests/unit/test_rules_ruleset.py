@@ -102,6 +102,15 @@ def test_a_helper_is_assigned_by_the_last_rule_that_names_one() -> None:
     assert sent(chain_of(rule("accept"))).template.helper == ""
 
 
+def test_a_rule_set_says_whether_it_assigns_helpers() -> None:
+    helper = rule("continue", TO_53, template=template(helper="ftp"))
+    zone = rule("continue", TO_53, template=template(zone=1))
+    assert build_ruleset(plan(prerouting=[zone, helper])).assigns_helpers()
+    assert build_ruleset(plan(raw_output=[helper])).assigns_helpers()
+    assert not build_ruleset(plan(prerouting=[zone])).assigns_helpers()
+    assert not build_ruleset(plan(prerouting=[rule("notrack")])).assigns_helpers()
+
+
 def test_a_log_limit_swallows_lines_and_the_next_line_says_how_many() -> None:
     chain = chain_of(rule("drop", log=log("no ", rate=1.0, burst=2)))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from firewalld_py.conntrack.connection import NEW
 from firewalld_py.service.channel import Channel, channel_pair
 from firewalld_py.service.messages import (
     Bound,
@@ -22,10 +23,11 @@ from firewalld_py.service.messages import (
     StatsRequest,
     Stop,
 )
+from firewalld_py.service.queue_socket import MAX_COPY_RANGE
 from firewalld_py.service.worker import FAULTS_BURST, Worker
 from tests.live.queue_bench import QUEUE, QueueBench
 from tests.live.worker_bench import CONFIGURE, WorkerBench
-from tests.plans import log, plan, rule
+from tests.plans import log, plan, rule, template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +80,37 @@ def test_the_kernel_knows_what_was_configured(worker: WorkerBench) -> None:
     started(worker)
     state = worker.bench.state()
     assert (state.copy_range, state.waiting) == (CONFIGURE.copy_range, 0)
+
+
+def test_whole_packets_are_copied_once_a_rule_assigns_a_helper(worker: WorkerBench) -> None:
+    """Without it the kernel's would read on where ours has nothing; connections keep theirs."""
+    started(worker)
+    worker.rules(2, plan(prerouting=[rule("continue", template=template(helper="ftp"))]))
+    assert worker.expect(RulesInForce) == RulesInForce(2)
+    assert worker.bench.state().copy_range == MAX_COPY_RANGE
+    worker.bench.send(bytes(50_000))
+    assert worker.bench.received(1) == [bytes(50_000)]
+    worker.rules(3, plan())
+    assert worker.expect(RulesInForce) == RulesInForce(3)
+    assert worker.bench.state().copy_range == MAX_COPY_RANGE
+
+
+def test_whole_packets_are_copied_from_the_start_if_a_rule_assigns_a_helper(
+    worker: WorkerBench,
+) -> None:
+    worker.configure()
+    worker.rules(1, plan(raw_output=[rule("continue", template=template(helper="ftp"))]))
+    worker.expect(Bound)
+    assert worker.bench.state().copy_range == MAX_COPY_RANGE
+
+
+def test_a_packet_that_is_longer_than_any_copy_range_is_judged(worker: WorkerBench) -> None:
+    worker.configure(copy_range=65535)
+    worker.rules(1, plan(policy="drop", output=[rule("accept", ("state", NEW))]))
+    worker.expect(Bound)
+    longest = bytes(65507)  # with its headers 65535 octets, of which 65531 fit into a message
+    worker.bench.send(longest)
+    assert worker.bench.received(1) == [longest]
 
 
 def test_it_shows_that_it_lives_without_being_asked(worker: WorkerBench) -> None:
