@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, cast
 
+from firewalld_py.conntrack.helpers.control_ports import OF_MODULE
 from firewalld_py.policy import packet_values, values
 from firewalld_py.policy.errors import Fault, nearest, quoted
 from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, items_of, one, text_of
@@ -91,7 +92,7 @@ def _reject(text: str) -> str:
 
 def _helper(node: Node, reading: Reading) -> str:
     text = text_of(node, "a helper's name")
-    if text in reading.helpers:
+    if text in reading.helpers or text in OF_MODULE:
         return text
     there = ", ".join(sorted(reading.helpers))
     near = nearest(text, reading.helpers)

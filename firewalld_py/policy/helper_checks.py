@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from firewalld_py.conntrack.helpers.base import Readable
-from firewalld_py.conntrack.helpers.control_ports import CHILDREN_ONLY
+from firewalld_py.conntrack.helpers.control_ports import CHILDREN_ONLY, OF_MODULE
 from firewalld_py.policy.checks import PROTOCOL_NAMES, listed, protocols, rule_families
 from firewalld_py.policy.coverage import covers
 from firewalld_py.policy.model import Action, Match, Rule
@@ -22,6 +22,16 @@ _TAKES: Final = {
 }
 
 
+def of_module(name: str, matches: tuple[Match, ...], helpers: Mapping[str, Readable]) -> str:
+    """The helper of a module (h323) that reads all that a rule matches; else the name itself."""
+    possible = protocols(matches)
+    for helper in OF_MODULE.get(name, ()):
+        reads = {protocol for _, protocol in helpers.get(helper, ())}
+        if possible is not None and possible <= reads:
+            return helper
+    return name
+
+
 def check_helper(
     chain: str, action: Action, matches: tuple[Match, ...], helpers: Mapping[str, Readable]
 ) -> Iterator[str]:
@@ -34,6 +44,16 @@ def check_helper(
         return
     if name in CHILDREN_ONLY:
         yield f"the helper {name} is given by another helper, and by no rule"
+        return
+    if name in OF_MODULE:
+        yield (
+            f"{name} is "
+            + " and ".join(
+                f"{helper} for {listed(frozenset(number for _, number in helpers[helper]))}"
+                for helper in OF_MODULE[name]
+            )
+            + ": make a rule for each, with its proto"
+        )
         return
     readable = helpers[name]
     reads = frozenset(protocol for _, protocol in readable)

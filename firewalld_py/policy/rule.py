@@ -9,7 +9,7 @@ from firewalld_py.policy import values
 from firewalld_py.policy.actions import EXPECTED, FORM, read_action, read_log
 from firewalld_py.policy.checks import check_action, check_matches
 from firewalld_py.policy.errors import Fault
-from firewalld_py.policy.helper_checks import check_helper
+from firewalld_py.policy.helper_checks import check_helper, of_module
 from firewalld_py.policy.keys import Key, Reading, Table, mapping, one
 from firewalld_py.policy.matches import MATCHES, NEGATED, make_matches
 from firewalld_py.policy.model import Action, Log, Match, Rule
@@ -117,6 +117,8 @@ def _action(
     if action is None:
         return None
     key, _ = node.entries["action"]
+    if action.helper is not None:
+        action = replace(action, helper=of_module(action.helper, matches, reading.helpers))
     for message in (
         *check_action(chain, action, matches),
         *check_helper(chain, action, matches, reading.helpers),

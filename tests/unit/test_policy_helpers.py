@@ -22,6 +22,32 @@ HELPERS: Final = {
 }
 
 
+@pytest.mark.parametrize(
+    ("rule", "helper"),
+    [
+        ("{proto: tcp, dport: 1720, action: {helper: h323}}", "Q.931"),
+        ("{proto: udp, dport: 1719, action: {helper: h323}}", "RAS"),
+        ("{proto: udp, dport: 137, action: {helper: netbios_ns}}", "netbios-ns"),
+        ("{proto: tcp, dport: 1720, action: {helper: Q.931}}", "Q.931"),
+    ],
+)
+def test_a_module_may_be_named_for_its_helper(rule: str, helper: str) -> None:
+    policy, problems = parse_rules(in_chain("raw/prerouting", rule), FILE)
+    assert problems == []
+    assert policy is not None
+    assert policy.chains[0].rules[0].action.helper == helper
+
+
+@pytest.mark.parametrize("proto", ["", "proto: [tcp, udp], "])
+def test_a_module_of_two_helpers_needs_a_rule_for_each(proto: str) -> None:
+    _, problems = parse_rules(
+        in_chain("raw/prerouting", f"{{{proto}action: {{helper: h323}}}}"), FILE
+    )
+    assert [problem.message for problem in problems] == [
+        "h323 is Q.931 for tcp and RAS for udp: make a rule for each, with its proto"
+    ]
+
+
 def problems_in(*rules: str, chain: str = "raw/prerouting") -> list[str]:
     """The messages that reading these rules gives; that the places are right is asserted."""
     plain, places = marked(in_chain(chain, *rules))

@@ -26,6 +26,11 @@ class ControlPort:
         self.local = local
 
 
+# The helpers of modules that are called otherwise: a rule may name the module.
+OF_MODULE: Final[dict[str, tuple[str, ...]]] = {
+    "h323": ("Q.931", "RAS"),
+    "netbios_ns": ("netbios-ns",),
+}
 # What another helper's expectations give alone; where such connections go, its payload says.
 CHILDREN_ONLY: Final = frozenset({"H.245"})
 
