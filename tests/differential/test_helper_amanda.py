@@ -15,7 +15,7 @@ from tests.talk import Talk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXCHANGES: Final = 400
+EXCHANGES: Final = 250
 OCTETS: Final = b" 0159\r\nDAT+"
 REQUEST: Final = b"Amanda 2.6 REQ HANDLE 000-65E2 SEQ 1\nSERVICE sendbackup\n"
 ANSWER: Final = b"Amanda 2.6 REP HANDLE 000-65E2 SEQ 1\n"

@@ -16,7 +16,7 @@ from tests.talk import Talk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXCHANGES: Final = 100
+EXCHANGES: Final = 60
 SEEDS: Final = 4
 CLIENT: Final = int.from_bytes(wire.CLIENT4, "big")
 SERVER: Final = int.from_bytes(wire.SERVER4, "big")

@@ -15,7 +15,7 @@ from tests.talk import Talk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXCHANGES: Final = 400
+EXCHANGES: Final = 250
 START: Final = b"\0\0\0\7\0\0\0\0"
 OCTETS: Final = bytes((0, 1, 7, 8))
 

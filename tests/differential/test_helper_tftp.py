@@ -16,7 +16,7 @@ from tests.talk import Talk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXCHANGES: Final = 400
+EXCHANGES: Final = 250
 PORTS: Final = (69, 6969)  # at both the helper is asked
 REQUEST: Final = b"\0\1file\0octet\0"
 
