@@ -15,10 +15,12 @@ import os
 import select
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from firewalld_py.conntrack.connection import ESTABLISHED, NEW, ORIGINAL, RELATED, REPLY
+from firewalld_py.conntrack.flow import address_size
 from firewalld_py.packet.protocols import (
     IPPROTO_AH,
     IPPROTO_DSTOPTS,
@@ -33,6 +35,8 @@ from tests.differential.answer import ANSWERS, INVALID_ANSWER, UNTRACKED_ANSWER,
 from tests.differential.entries import Entry, kernel_entry
 from tests.differential.netlink import (
     EXPECTATION_GET,
+    NetlinkError,
+    delete,
     dump,
     flush,
     log_prefix,
@@ -160,6 +164,14 @@ class KernelJudge:
     def entries(self) -> list[Entry]:
         """All connections of the table."""
         return [kernel_entry(message) for message in dump(self._control)]
+
+    def forget(self, protocol: int) -> None:
+        """Remove all connections of a protocol, one by one."""
+        for message in dump(self._control):
+            key = kernel_entry(message).key
+            if key[2 * address_size(key) + 4] == protocol:
+                with suppress(NetlinkError):  # another one took it along
+                    delete(self._control, message)
 
     def expectation_messages(self) -> list[bytes]:
         """All that helpers expect, a ctnetlink message for each."""

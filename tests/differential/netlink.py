@@ -37,6 +37,7 @@ CONFIG_THRESHOLD: Final = 5
 COMMAND_BIND: Final = 1
 COPY_META: Final = 1
 
+NETLINK_HEADER: Final = 16
 ATTRIBUTES_AT: Final = 20  # behind nlmsghdr and nfgenmsg
 PACKET_HEADER_SIZE: Final = 8  # NFULA_PACKET_HDR, the first attribute of every message
 PREFIX_AT: Final = ATTRIBUTES_AT + PACKET_HEADER_SIZE
@@ -70,6 +71,13 @@ def open_conntrack() -> socket.socket:
 def flush(control: socket.socket) -> None:
     """Empty the connection table of the socket's namespace."""
     _ask(control, CT_DELETE, 0, b"")
+
+
+def delete(control: socket.socket, entry: bytes) -> None:
+    """Remove one connection, of which `entry` is the message that shows it."""
+    size, _kind = struct.unpack_from("=HH", entry, ATTRIBUTES_AT)  # the original tuple comes first
+    tuple_ = entry[ATTRIBUTES_AT : ATTRIBUTES_AT + size]
+    _ask(control, CT_DELETE, 0, tuple_, entry[NETLINK_HEADER])
 
 
 def dump(control: socket.socket, what: int = CT_GET) -> list[bytes]:
@@ -123,9 +131,11 @@ def _attribute(kind: int, value: bytes) -> bytes:
     return struct.pack("=HH", size, kind) + value + bytes(-size % 4)
 
 
-def _ask(control: socket.socket, kind: int, resource: int, attributes: bytes) -> None:
+def _ask(
+    control: socket.socket, kind: int, resource: int, attributes: bytes, family: int = 0
+) -> None:
     """Send a request and wait for its acknowledgement."""
-    body = struct.pack(">BBH", 0, 0, resource) + attributes
+    body = struct.pack(">BBH", family, 0, resource) + attributes
     header = struct.pack("=IHHII", 16 + len(body), kind, NLM_F_REQUEST | NLM_F_ACK, 1, 0)
     control.send(header + body)
     answer = control.recv(4096)

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 EXCHANGES: Final = 30
 WALKS: Final = 90
 HOPS_AT: Final = 8
+# In the place of a packet: now all connections of the protocol are removed, as when time is up.
+GRE_ENDS: Final = bytes((GRE,))
+TCP_ENDS: Final = bytes((wire.TCP,))
 CLIENT_IDS: Final = (100, 100, 100, 101, 0)
 SERVER_IDS: Final = (200, 200, 200, 201, 100, 0)
 ENDS: Final = (STOP, STOP_REPLY, CLEAR, DISCONNECT)
@@ -163,8 +166,10 @@ class Exchange:
         rng = self.rng
         index = rng.randrange(len(self.controls))
         control = self.controls[index]
-        way = rng.randrange(6)
-        if way <= 1:
+        way = rng.randrange(8)
+        if way >= 6:
+            self.talk.packets.append(rng.choice((GRE_ENDS, GRE_ENDS, GRE_ENDS, TCP_ENDS)))
+        elif way <= 1:
             control.send(1, message(DISCONNECT, numbers(rng.choice(SERVER_IDS))))
         elif way == 2:
             control.send(0, message(CLEAR, numbers(rng.choice(CLIENT_IDS))))
@@ -269,6 +274,13 @@ def disagreement(
     history: list[str] = []
     counts: Counter[str] = Counter() if seen is None else seen
     for data in packets:
+        if data in (GRE_ENDS, TCP_ENDS):
+            kernel.forget(data[0])
+            for one in ours.conntrack.table.connections():
+                if one.protocol == data[0]:
+                    ours.conntrack.table.remove(one)
+            history.append(f"all of protocol {data[0]} are removed")
+            continue
         theirs = kernel.step(data)
         # The kernel does not forward a packet on its last hop.
         mine = ours.step(data, accept=data[HOPS_AT] > 1)
