@@ -62,11 +62,13 @@ DISCONNECTED: Final[Said] = (SERVER, message(DISCONNECT, numbers(200)))
 class Control:
     """A control connection through a firewall with the helper; the clock stands at `now`."""
 
-    def __init__(self, *, session: bool = True, expect_max: int = 100) -> None:
+    def __init__(self, *, session: bool = True, expect_max: int = 100, zone: int = 0) -> None:
         self.firewall: Firewall = firewall(
             plan(
                 [rule("drop", ("mark", [[MARK, 0xFFFFFFFF]]))],
-                prerouting=[rule("continue", template=template(helper="pptp"))],
+                prerouting=[
+                    rule("continue", ("proto", [wire.TCP]), template=template(zone, "pptp"))
+                ],
             ),
             Settings(expect_max=expect_max),
         )
@@ -316,6 +318,14 @@ def test_so_it_has_to_when_its_first_packet_is_dropped() -> None:
     control.says(CALLED, ANSWERED)
     assert control.gre(200, drop=True) == "RELATED"
     assert [control.gre(200), control.gre(100, answers=True)] == ["NEW", "NEW"]
+
+
+def test_the_call_is_expected_in_the_zone_but_known_in_all_of_them() -> None:
+    """The kernel's key map knows no zones."""
+    control = Control(zone=5)
+    assert control.says(CALLED, ANSWERED) == BOTH
+    assert [control.gre(200), control.gre(100, answers=True)] == ["NEW", "ESTABLISHED reply"]
+    assert control.expected() == BOTH
 
 
 def test_nothing_is_remembered_of_a_control_connection_that_is_gone() -> None:
