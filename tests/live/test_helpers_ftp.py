@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.needs("root", "netns", "nfqueue")
 
 HELPER: Final = "    - {name: ftp control, proto: tcp, dport: 21, action: {helper: ftp}}\n"
-NO_TRACK: Final = """\
-    - {proto: tcp, dport: 21, action: notrack}
-    - {proto: tcp, sport: 21, action: notrack}
+# Of this client only: where no packet could reach its helper any more, the rule is refused.
+NO_TRACK: Final = f"""\
+    - {{proto: tcp, src: {CLIENT4}, dport: 21, action: notrack}}
+    - {{proto: tcp, dst: {CLIENT4}, sport: 21, action: notrack}}
 """
 RULES: Final = f"""
 version: 1
