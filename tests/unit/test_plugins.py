@@ -134,8 +134,8 @@ def test_check_knows_them_and_says_which_it_leaves_out(
     install(site, "plug_ftp", helper_source("ftp"), ftp="Made")
     assert main(check) == 0
     (warning,) = json.loads(capsys.readouterr().out)["warnings"]
-    assert (warning["file"], warning["severity"]) == ("helper ftp", "warning")
-    assert warning["message"].startswith("of plug_ftp is left out")
+    assert (warning["file"], warning["severity"]) == ("firewalld_py.helpers", "warning")
+    assert warning["message"].startswith("helper ftp of plug_ftp is left out")
 
 
 def test_replay_knows_them_and_says_which_it_leaves_out(
