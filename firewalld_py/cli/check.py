@@ -14,7 +14,7 @@ from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import DEFAULT_CONFIG, Config, read_config
 from firewalld_py.policy.errors import WARNING, Problem
 from firewalld_py.policy.load import read_rules
-from firewalld_py.service.plugins import load_helpers, with_plugins
+from firewalld_py.service.plugins import GROUP, load_helpers, with_plugins
 
 if TYPE_CHECKING:
     import argparse
@@ -89,7 +89,7 @@ def _print(files: list[dict[str, Any]], problems: list[Problem], warnings: list[
 
 
 def _of_helper(name: str, what: str) -> Problem:
-    return Problem(f"helper {name}", 0, 0, what, severity=WARNING)
+    return Problem(GROUP, 0, 0, f"helper {name} {what}", severity=WARNING)
 
 
 def _counted(number: int, thing: str) -> str:

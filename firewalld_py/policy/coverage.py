@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
 from firewalld_py.policy.checks import covers_all, protocols, rule_families
@@ -13,16 +13,18 @@ from firewalld_py.policy.names import PORT_PROTOCOLS
 # (group, first, last): of addresses the family is their group, ports are all of one.
 Range = tuple[int, int, int]
 _WITH_PORTS: Final = ("sport", "dport")
+_BEYOND: Final = 1 << 128
 _EXACT: Final = ("icmp", "tcp_flags")
 
 
 def covers(outer: tuple[Match, ...], inner: tuple[Match, ...]) -> bool:
     """Whether every packet that meets all of `inner` surely meets all of `outer`, in raw."""
     possible = protocols(inner)
+    for match in outer:
+        if not _follows(match, inner, possible):
+            return False
     wanted = protocols(outer)
-    if wanted is not None and (possible is None or not possible <= wanted):
-        return False
-    return all(_follows(match, inner, possible) for match in outer)
+    return wanted is None or (possible is not None and possible <= wanted)
 
 
 def _follows(match: Match, inner: tuple[Match, ...], possible: frozenset[int] | None) -> bool:
@@ -43,7 +45,7 @@ def _follows(match: Match, inner: tuple[Match, ...], possible: frozenset[int] | 
         return any(
             _within(match, other) if other.inverted else _apart(other, match) for other in same
         )
-    return covers_all(match) or any(not other.inverted and _within(other, match) for other in same)
+    return any(not other.inverted and _within(other, match) for other in same) or covers_all(match)
 
 
 def _within(inner: Match, outer: Match) -> bool:
@@ -80,28 +82,29 @@ def _is_among(name: str, pattern: str) -> bool:
     return name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1]))
 
 
-def _ranges(match: Match) -> list[Range]:
-    """The values of a match of addresses or ports, in order and merged; of others none."""
+def _ranges(match: Match) -> Sequence[Range]:
+    """The values of a match of addresses or ports, in order, as the model has them; else none."""
     if match.kind in ("src", "dst"):
-        return sorted(cast("Iterable[Range]", match.value))
+        return cast("Sequence[Range]", match.value)
     if match.kind in _WITH_PORTS:
         return [(0, low, high) for low, high in cast("Iterable[tuple[int, int]]", match.value)]
     return []
 
 
-def _before(ranges: list[Range], group: int, value: int) -> Range | None:
+def _before(ranges: Sequence[Range], group: int, value: int) -> Range | None:
     """The last of `ranges` that begins at `value` or before it."""
-    at = bisect_right(ranges, (group, value), key=lambda one: one[:2])
+    # As a range that begins there and has no end: so no key has to be made of each.
+    at = bisect_right(ranges, (group, value, _BEYOND))
     return ranges[at - 1] if at and ranges[at - 1][0] == group else None
 
 
-def _holds(ranges: list[Range], one: Range) -> bool:
+def _holds(ranges: Sequence[Range], one: Range) -> bool:
     group, low, high = one
     found = _before(ranges, group, low)
     return found is not None and high <= found[2]
 
 
-def _touches(ranges: list[Range], one: Range) -> bool:
+def _touches(ranges: Sequence[Range], one: Range) -> bool:
     group, low, high = one
     found = _before(ranges, group, high)
     return found is not None and low <= found[2]

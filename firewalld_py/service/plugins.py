@@ -13,6 +13,7 @@ from typing import Final
 
 from firewalld_py.conntrack.expectation import Policy
 from firewalld_py.conntrack.helpers.base import IPV4, IPV6, Helper, Readable
+from firewalld_py.conntrack.helpers.control_ports import OF_MODULE
 from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.packet.protocols import IPPROTO_TCP, IPPROTO_UDP
 from firewalld_py.service.plugin_guard import YEAR_S, GuardedHelper, Report, fault_words
@@ -44,7 +45,7 @@ def with_plugins(helpers: Iterable[Helper]) -> dict[str, Readable]:
 
 def _loaded(point: EntryPoint, others: Iterable[str]) -> Helper:
     """The helper of an entry point. Raises PluginError."""
-    if point.name in READABLE:
+    if point.name in READABLE or point.name in OF_MODULE:
         raise PluginError("a built-in helper has this name")
     if point.name in others:
         raise PluginError("another package has brought a helper of this name")

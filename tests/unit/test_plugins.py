@@ -71,9 +71,10 @@ def test_rules_may_name_them_beside_the_built_in_ones(site: Path) -> None:
     assert known == {**READABLE, "alpha": frozenset({(4, IPPROTO_UDP)})}
 
 
-def test_a_built_in_name_is_taken(site: Path) -> None:
-    install(site, "plug_ftp", helper_source("ftp"), ftp="Made")
-    assert loaded() == ([], ["ftp of plug_ftp is left out: a built-in helper has this name"])
+@pytest.mark.parametrize("name", ["ftp", "h323"])
+def test_a_built_in_name_is_taken(site: Path, name: str) -> None:
+    install(site, "plug_same", helper_source(name), **{name: "Made"})
+    assert loaded() == ([], [f"{name} of plug_same is left out: a built-in helper has this name"])
 
 
 def test_of_two_packages_with_one_name_the_second_is_left_out(site: Path) -> None:
@@ -134,8 +135,8 @@ def test_check_knows_them_and_says_which_it_leaves_out(
     install(site, "plug_ftp", helper_source("ftp"), ftp="Made")
     assert main(check) == 0
     (warning,) = json.loads(capsys.readouterr().out)["warnings"]
-    assert (warning["file"], warning["severity"]) == ("helper ftp", "warning")
-    assert warning["message"].startswith("of plug_ftp is left out")
+    assert (warning["file"], warning["severity"]) == ("firewalld_py.helpers", "warning")
+    assert warning["message"].startswith("helper ftp of plug_ftp is left out")
 
 
 def test_replay_knows_them_and_says_which_it_leaves_out(

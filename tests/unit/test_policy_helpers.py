@@ -7,6 +7,8 @@ from typing import Final
 import pytest
 
 from firewalld_py.conntrack.helpers.base import IPV4, IPV6
+from firewalld_py.conntrack.helpers.control_ports import CONTROL_PORTS, ControlPort
+from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.packet.protocols import IPPROTO_TCP, IPPROTO_UDP
 from firewalld_py.policy.advice import advise
 from firewalld_py.policy.load import parse_rules
@@ -173,6 +175,23 @@ def test_the_line_that_is_advised_is_right_and_silences_the_warning() -> None:
     (said,) = warnings_of("", chain("forward", f"§{OPEN}"))
     line = said.partition("raw/prerouting: ")[2]
     assert warnings_of(f"prerouting: [{line}]", chain("forward", OPEN)) == []
+
+
+@pytest.mark.parametrize(
+    "control",
+    [one for one in CONTROL_PORTS if one.helper in READABLE],
+    ids=lambda control: f"{control.helper}-{control.protocol}",
+)
+def test_the_line_for_each_helper_that_there_is_is_right(control: ControlPort) -> None:
+    rule = f"{{proto: {control.protocol}, dport: {control.port}, state: new, action: accept}}"
+    filter_ = f"filter:\n{chain('output', rule)}"
+    policy, _ = parse_rules(f"version: 1\n{filter_}", FILE)
+    assert policy is not None
+    (warning,) = advise(policy, READABLE)
+    line = warning.message.partition("raw/output: ")[2]
+    policy, problems = parse_rules(f"version: 1\nraw: {{output: [{line}]}}\n{filter_}", FILE)
+    assert policy is not None, problems
+    assert advise(policy, READABLE) == []
 
 
 @pytest.mark.parametrize(
