@@ -73,7 +73,8 @@ class GuardedHelper(Helper):
         """What `work` gives; None if it failed, which switches the helper off."""
         if self.is_off:
             return None
-        before = resource.getrusage(resource.RUSAGE_THREAD)
+        waits = _waits()
+        computed = time.thread_time()
         began = time.perf_counter()
         try:
             result = work(*arguments)
@@ -81,7 +82,10 @@ class GuardedHelper(Helper):
             self._switch_off(f"{work.__name__}() raised {fault_words(fault)}")
             return None
         took_s = time.perf_counter() - began
-        if took_s > self._budget_s and _was_its_own(before, self._budget_s):
+        if took_s > self._budget_s and (
+            # Else others had the processor meanwhile.
+            time.thread_time() - computed > self._budget_s or _waits() > waits
+        ):
             self._switch_off(
                 f"{work.__name__}() took {took_s * 1000:.1f} ms, "
                 f"and all packets wait meanwhile ({self._budget_s * 1000:.0f} ms are allowed)"
@@ -94,11 +98,9 @@ class GuardedHelper(Helper):
         self._report(self.name, f"is switched off until the worker is replaced: {why}")
 
 
-def _was_its_own(before: resource.struct_rusage, budget_s: float) -> bool:
-    """Whether the time went by with computing or waiting, not with others having the processor."""
-    after = resource.getrusage(resource.RUSAGE_THREAD)
-    computed_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return computed_s > budget_s or after.ru_nvcsw > before.ru_nvcsw
+def _waits() -> int:
+    """How often this thread has waited for something."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
 
 def fault_words(fault: BaseException) -> str:
