@@ -102,6 +102,7 @@ class WorkerProcess:
         with theirs:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",  # nothing is imported from where the daemon happens to be started
                 "-m",
                 "firewalld_py.service.worker",
                 "--channel",
