@@ -51,6 +51,7 @@ def check_helper(
             + " and ".join(
                 f"{helper} for {listed(frozenset(number for _, number in helpers[helper]))}"
                 for helper in OF_MODULE[name]
+                if helper in helpers
             )
             + ": make a rule for each, with its proto"
         )
