@@ -69,11 +69,12 @@ class ConntrackConfig:
     timeouts: Mapping[str, int] = field(default_factory=lambda: dict(TIMEOUT_DEFAULTS))
 
     def numbers(self) -> dict[str, int]:
-        """All of it by name, as conntrack.tracker.make_settings() takes it."""
+        """All of it by name, as conntrack.tracker.make_settings() takes it; switches are 0 or 1."""
         own = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         del own["timeouts"], own["helpers"]
-        own = {name: int(value) for name, value in own.items()}
-        return {**own, **self.timeouts, **self.helpers}
+        return {
+            name: int(value) for name, value in {**own, **self.timeouts, **self.helpers}.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from firewalld_py.policy.compile import compile_policy
+from firewalld_py.conntrack.tracker import make_settings
 from firewalld_py.policy.config import CONFIG, DEFAULT_RULES, Config, load_config
 from firewalld_py.policy.load import load_rules
 from firewalld_py.rules.build import build_ruleset
@@ -44,6 +45,12 @@ def test_the_shipped_configuration_is_the_default() -> None:
     config = load_config(SHIPPED / "firewalld-py.yaml")
     assert Path(config.rules) == SHIPPED / "rules.yaml"
     assert replace(config, rules=DEFAULT_RULES) == Config()
+
+
+def test_the_shipped_configuration_can_be_told_to_a_worker() -> None:
+    numbers = load_config(SHIPPED / "firewalld-py.yaml").conntrack.numbers()
+    assert {type(value) for value in numbers.values()} == {int}
+    assert make_settings(numbers).helpers["sip_direct_media"] == 1
 
 
 def test_the_shipped_configuration_shows_every_key() -> None:
