@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from firewalld_py.policy.compile import compile_policy
 from firewalld_py.conntrack.tracker import make_settings
+from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import CONFIG, DEFAULT_RULES, Config, load_config
 from firewalld_py.policy.load import load_rules
 from firewalld_py.rules.build import build_ruleset
