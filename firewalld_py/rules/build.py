@@ -68,7 +68,7 @@ class RulesetBuilder:
         if chain not in self._chains:
             raise PlanError(f"no such chain: {chain}")
         try:
-            self._chains[chain].rules.append(_build_rule(data, self._interfaces))
+            self._chains[chain].add(_build_rule(data, self._interfaces))
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
             raise PlanError(f"rule {data!r}: {fault!r}") from fault
 
