@@ -36,6 +36,12 @@ _ORDER: Final = {
             "connmark",
             "label",
             "zone",
+            "length",
+            "ttl",
+            "tos",
+            "ipv6_header",
+            "tcp_option",
+            "mss",
         )
     )
 }

@@ -17,6 +17,8 @@ Verdict = Literal["accept", "drop", "reject", "notrack", "continue"]
 #   icmp            tuple of (protocol, type, first code, last code)
 #   tcp_flags       tuple of (mask, value)             mark, connmark   tuple of (value, mask)
 #   label, zone     tuple of numbers
+#   length, ttl, mss   tuple of (first, last), merged   tos     tuple of (value, mask)
+#   tcp_option, ipv6_header   tuple of numbers
 MatchValue = (
     int
     | tuple[int, ...]

@@ -1,0 +1,42 @@
+"""Matches from a plan's values."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+from firewalld_py.policy.compile import _ORDER
+from firewalld_py.rules.build import PlanError, build_ruleset
+from firewalld_py.rules.build_matches import BUILDERS
+from tests.plans import plan, rule
+
+VALUES: Final[dict[str, Any]] = {
+    "length": [[0, 100]],
+    "ttl": [[0, 5]],
+    "tos": [[0xB8, 0xFC]],
+    "tcp_option": [2],
+    "mss": [[0, 535]],
+    "ipv6_header": [0, 44],
+}
+
+
+def test_every_kind_has_a_value_here_and_a_place_in_the_order() -> None:
+    assert list(BUILDERS) == list(VALUES)
+    assert set(BUILDERS) <= set(_ORDER)
+
+
+@pytest.mark.parametrize("kind", list(BUILDERS))
+def test_every_kind_is_built_plain_and_inverted(kind: str) -> None:
+    for inverted in (False, True):
+        made = BUILDERS[kind](inverted, VALUES[kind])
+        assert made.inverted is inverted
+        name = f"{'!' if inverted else ''}{kind}"
+        build_ruleset(plan([rule("drop", (name, VALUES[kind]))]))
+
+
+@pytest.mark.parametrize("kind", list(BUILDERS))
+@pytest.mark.parametrize("value", [None, 7, ["x"], [["x", "y"]], [[1]], {"a": 1}])
+def test_what_the_compiler_does_not_make_is_a_plan_error(kind: str, value: object) -> None:
+    with pytest.raises(PlanError):
+        build_ruleset(plan([rule("drop", (kind, value))]))
