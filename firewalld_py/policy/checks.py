@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final, cast
 
 from firewalld_py.policy.addresses import BITS, AddressRange, families
+from firewalld_py.policy.matches_connection import CONNECTION_KINDS
 from firewalld_py.policy.model import Action, Match
 from firewalld_py.policy.names import ALL_STATES, ICMP, ICMPV6, PORT_PROTOCOLS, PROTOCOLS, TCP
 from firewalld_py.policy.timeouts import protocols_of
@@ -22,7 +23,7 @@ IMPLIED: Final = {
     "mss": TCP,
 }
 # What connection tracking tells.
-_OF_CONNECTION: Final = ("state", "connmark", "label", "zone")
+_OF_CONNECTION: Final = ("state", "connmark", "label", "zone", *CONNECTION_KINDS)
 # Ranges that leave nothing out.
 _WHOLE: Final = {"length": ((0, 65535),), "ttl": ((0, 255),)}
 # Chains in which an interface is not known.

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from firewalld_py.policy.checks import IMPLIED, covers_all
 from firewalld_py.policy.config import Config
+from firewalld_py.policy.matches_connection import ADDRESS_KINDS, CONNECTION_KINDS
 from firewalld_py.policy.model import Action, Mark, Match, Policy, Rule
 
 RAW_CHAINS: Final = ("prerouting", "output")
@@ -42,6 +43,7 @@ _ORDER: Final = {
             "ipv6_header",
             "tcp_option",
             "mss",
+            *CONNECTION_KINDS,
         )
     )
 }
@@ -75,6 +77,9 @@ class _Compiler:
             "out": self.interface_bits,
             "src": _addresses,
             "dst": _addresses,
+            "direction": _number,
+            "status": _number,
+            **dict.fromkeys(ADDRESS_KINDS, _addresses),
         }
 
     def rule(self, rule: Rule) -> Plan:

@@ -9,6 +9,7 @@ from firewalld_py.policy.addresses import EXPECTED as ADDRESS
 from firewalld_py.policy.errors import Fault
 from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, items_of, one, text_of
 from firewalld_py.policy.lists import ADDRESSES, INTERFACES, PORTS, listed, plain_list
+from firewalld_py.policy.matches_connection import CONNECTION_KEYS
 from firewalld_py.policy.matches_packet import PACKET_KEYS
 from firewalld_py.policy.model import Match, MatchValue
 from firewalld_py.policy.names import ICMP, ICMPV6
@@ -206,6 +207,7 @@ MATCHES: Final = Table(
             also=("ctzone", "ct_zone"),
         ),
         *PACKET_KEYS,
+        *CONNECTION_KEYS,
     ),
 )
 NEGATED: Final = Table("not (which takes conditions only)", MATCHES.keys)

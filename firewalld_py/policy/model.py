@@ -19,6 +19,10 @@ Verdict = Literal["accept", "drop", "reject", "notrack", "continue"]
 #   label, zone     tuple of numbers
 #   length, ttl, mss   tuple of (first, last), merged   tos     tuple of (value, mask)
 #   tcp_option, ipv6_header   tuple of numbers
+#   direction   int         status      int, bits as in conntrack.connection
+#   helper      tuple of names           age, expires   tuple of (first, last), merged
+#   packets, octets    (direction, first, last)
+#   original_src, reply_dport, connection_proto ...   as src, dport, proto
 MatchValue = (
     int
     | tuple[int, ...]

@@ -22,7 +22,7 @@ from tests.differential.describe import is_fragment
 from tests.differential.kernel import LOG_MESSAGE, KernelJudge, run
 from tests.differential.netlink import log_prefix, open_log
 from tests.differential.ours import DROP_MARK, OurJudge
-from tests.plans import plan, rule
+from tests.plans import plan, rule, template
 
 if TYPE_CHECKING:
     import socket
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 LOG_GROUP: Final = 7
 BEGIN, END = "begin", "end"
+# Both sides read FTP.
+_FTP: Final = "*raw\n-A PREROUTING -p tcp --dport 21 -j CT --helper ftp\nCOMMIT"
+_OUR_FTP: Final = rule(
+    "continue", ("proto", [6]), ("dport", [[21, 21]]), template=template(helper="ftp")
+)
 
 
 class Pair(NamedTuple):
@@ -46,6 +51,17 @@ class Pair(NamedTuple):
 def both(words: str, ours: str) -> Pair:
     """A pair whose words are the same for both families."""
     return Pair(words, words, ours)
+
+
+def negated(pair: Pair) -> Pair:
+    """The inverse: `!` before the last option of iptables' words, ours under `not:`."""
+    words = [_inverse(text) for text in (pair.v4, pair.v6)]
+    return Pair(words[0], words[1], f"not: {{{pair.ours}}}")
+
+
+def _inverse(words: str) -> str:
+    before, _, option = words.rpartition(" --")
+    return f"{before} ! --{option}" if option else ""
 
 
 @dataclass(slots=True)
@@ -133,7 +149,7 @@ class MatchingJudges:
                 f"-A PREROUTING {text} -j NFLOG --nflog-group {LOG_GROUP} --nflog-prefix {prefix}"
                 for text, prefix in [*lines, ("", END)]
             ]
-            run([command], "\n".join(["*mangle", *rules, "COMMIT", ""]))
+            run([command], "\n".join([_FTP, "*mangle", *rules, "COMMIT", ""]))
         self._log: socket.socket = open_log(LOG_GROUP)
 
 
@@ -170,4 +186,5 @@ def _ours(pairs: Iterable[Pair]) -> Ruleset:
     assert policy is not None, "\n".join(str(problem) for problem in problems)
     rules = compile_policy(policy, Config())["filter"]["forward"]["rules"]
     going_on = [{**made, "verdict": "continue"} for made in rules]
-    return build_ruleset(plan([*going_on, rule("drop", ("mark", [[DROP_MARK, 0xFFFFFFFF]]))]))
+    dropped = rule("drop", ("mark", [[DROP_MARK, 0xFFFFFFFF]]))
+    return build_ruleset(plan([*going_on, dropped], prerouting=[_OUR_FTP]))

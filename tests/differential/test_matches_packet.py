@@ -8,22 +8,11 @@ from typing import Final
 import pytest
 
 from tests.differential.generate import sequences
-from tests.differential.matching import Matched, MatchingJudges, Pair, both
+from tests.differential.matching import Matched, MatchingJudges, Pair, both, negated
 from tests.differential.odd_headers import odd_sequence
 
 ODD: Final = 60  # sequences
 PACKETS: Final = 4000  # of conversations
-
-
-def negated(pair: Pair) -> Pair:
-    """The inverse: `!` before the last option of iptables' words, ours under `not:`."""
-    words = [_inverse(text) for text in (pair.v4, pair.v6)]
-    return Pair(words[0], words[1], f"not: {{{pair.ours}}}")
-
-
-def _inverse(words: str) -> str:
-    before, _, option = words.rpartition(" --")
-    return f"{before} ! --{option}" if option else ""
 
 
 def _plain() -> list[Pair]:

