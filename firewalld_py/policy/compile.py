@@ -11,6 +11,7 @@ from typing import Any, Final
 from firewalld_py.policy.checks import IMPLIED, covers_all
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.matches_connection import ADDRESS_KINDS, CONNECTION_KINDS
+from firewalld_py.policy.matches_rate import RATE_KINDS
 from firewalld_py.policy.model import Action, Mark, Match, Policy, Rule
 
 RAW_CHAINS: Final = ("prerouting", "output")
@@ -44,6 +45,7 @@ _ORDER: Final = {
             "tcp_option",
             "mss",
             *CONNECTION_KINDS,
+            *RATE_KINDS,
         )
     )
 }
@@ -79,6 +81,8 @@ class _Compiler:
             "dst": _addresses,
             "direction": _number,
             "status": _number,
+            "quota": _number,
+            "every": _number,
             **dict.fromkeys(ADDRESS_KINDS, _addresses),
         }
 

@@ -22,9 +22,12 @@ Verdict = Literal["accept", "drop", "reject", "notrack", "continue"]
 #   direction   int         status      int, bits as in conntrack.connection
 #   helper      tuple of names           age, expires   tuple of (first, last), merged
 #   packets, octets    (direction, first, last)
+#   quota, every   int                   probability   (share of 2^32, seed)
+#   limit       (rate, burst, per, mask, mask6, over, max)
 #   original_src, reply_dport, connection_proto ...   as src, dport, proto
 MatchValue = (
     int
+    | tuple[float, ...]
     | tuple[int, ...]
     | tuple[str, ...]
     | tuple[AddressRange, ...]

@@ -26,6 +26,13 @@ from firewalld_py.rules.matches_packet import (
     TosMatch,
     TtlMatch,
 )
+from firewalld_py.rules.matches_rate import (
+    EveryMatch,
+    LimitMatch,
+    LimitPerMatch,
+    ProbabilityMatch,
+    QuotaMatch,
+)
 
 Builder = Callable[[bool, Any], Match]
 
@@ -134,6 +141,30 @@ def _connection_proto(inverted: bool, value: Any) -> Match:
     return ConnectionProtocolMatch(inverted, numbers(value))
 
 
+def _limit(inverted: bool, value: Any) -> Match:
+    rate, burst, per, mask_v4, mask_v6, over, maximum = value
+    inverted = inverted != bool(over)
+    if int(per) == 0:
+        return LimitMatch(inverted, float(rate), int(burst))
+    masks = int(mask_v4), int(mask_v6)
+    return LimitPerMatch(
+        inverted, float(rate), int(burst), int(per), masks[0], masks[1], int(maximum)
+    )
+
+
+def _quota(inverted: bool, value: Any) -> Match:
+    return QuotaMatch(inverted, int(value))
+
+
+def _every(inverted: bool, value: Any) -> Match:
+    return EveryMatch(inverted, int(value))
+
+
+def _probability(inverted: bool, value: Any) -> Match:
+    threshold, seed = value
+    return ProbabilityMatch(inverted, int(threshold), int(seed))
+
+
 # Raises TypeError or ValueError for a value that policy/compile.py does not make.
 BUILDERS: Final[dict[str, Builder]] = {
     "length": _length,
@@ -158,4 +189,8 @@ BUILDERS: Final[dict[str, Builder]] = {
     "reply_sport": _reply_sport,
     "reply_dport": _reply_dport,
     "connection_proto": _connection_proto,
+    "limit": _limit,
+    "quota": _quota,
+    "every": _every,
+    "probability": _probability,
 }

@@ -66,10 +66,15 @@ def _inverse(words: str) -> str:
 
 @dataclass(slots=True)
 class Matched:
-    """What came of it. `met` counts by pair how often both met it; `wrong` are disagreements."""
+    """What came of it. `met` counts by pair how often both met it; `wrong` are disagreements.
+
+    `kernels` and `ours` count how often each met a pair.
+    """
 
     packets: int = 0
     met: dict[int, int] = field(default_factory=dict)
+    kernels: dict[int, int] = field(default_factory=dict)
+    ours: dict[int, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
 
@@ -111,8 +116,13 @@ class MatchingJudges:
                     f"{sequence.name}, packet {place} ({sent.note}): {self.pairs[number].ours}: "
                     f"kernel {number in kernel}, ours {number in met}: {sent.data.hex()}"
                 )
-            for number in kernel & met:
-                matched.met[number] = matched.met.get(number, 0) + 1
+            for counts, numbers in (
+                (matched.met, kernel & met),
+                (matched.kernels, kernel),
+                (matched.ours, met),
+            ):
+                for number in numbers:
+                    counts[number] = counts.get(number, 0) + 1
 
     def _asked(self, data: bytes, said: list[str], kernel: set[int]) -> set[int]:
         """The pairs that the kernel was asked for about a packet."""

@@ -178,3 +178,74 @@ def test_no_connection_is_known_in_raw(condition: str) -> None:
     for conditions in (f"§{condition}", f"not: {{§{condition}}}"):
         text = in_chain("raw/prerouting", f"{{{conditions}, action: notrack}}")
         assert_problems(text, f"{name} is not known in raw, which comes before connection tracking")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "match"),
+    [
+        ("limit: 10/second", ["limit", False, [10.0, 5, 0, 32, 128, False, 65536]]),
+        (
+            "not: {limit: {rate: 30/minute, burst: 7, per: [src, dport], mask: 24, mask6: 64}}",
+            ["limit", True, [0.5, 7, 9, 24, 64, False, 65536]],
+        ),
+        (
+            "limit: {rate: 1/s, per: src, over: true, max: 10}",
+            ["limit", False, [1.0, 5, 1, 32, 128, True, 10]],
+        ),
+        ("quota: 1000000", ["quota", False, 1000000]),
+        ("every: 3", ["every", False, 3]),
+    ],
+)
+def test_conditions_that_count(conditions: str, match: list[object]) -> None:
+    assert matches_of(conditions) == [match]
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("0.25", 1 << 30), ("25%", 1 << 30), (".5", 1 << 31), ("100%", 1 << 32), ("1", 1 << 32),
+     ("0.000000001", 4), ("0.00000001%", 1)],
+)  # fmt: skip
+def test_a_share_is_one_of_all_32_bit_numbers(text: str, share: int) -> None:
+    ((kind, inverted, value),) = matches_of(f"probability: {text}")
+    assert (kind, inverted, value[0]) == ("probability", False, share)
+
+
+def test_no_two_conditions_by_chance_go_together() -> None:
+    rules = [f"{{probability: 50%, action: {action}}}" for action in ("drop", "accept")]
+    policy = compile_policy(parsed(in_chain("filter/forward", *rules)), Config())
+    seeds = {rule["match"][0][2][1] for rule in policy["filter"]["forward"]["rules"]}
+    assert len(seeds) == 2
+
+
+def test_what_counts_is_asked_last() -> None:
+    conditions = "quota: 9, limit: 1/s, every: 2, probability: 5%, direction: reply, dport: 5"
+    kinds = [kind for kind, _, _ in matches_of(f"{conditions}, mss: 5, not: {{src: 10.0.0.1}}")]
+    assert kinds[-4:] == ["every", "probability", "limit", "quota"]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        ("limit: §10", "limit: expected a rate as NUMBER/UNIT (10/second; units: second, minute,"),
+        ("limit: §{per: src}", "rate is missing in a limit: name a rate as NUMBER/UNIT"),
+        ("limit: {rate: §fast}", "rate: expected a rate as NUMBER/UNIT"),
+        ("limit: {rate: 1/s, burst: §0}", "burst: expected a number from 1 to 1000000"),
+        ("limit: {rate: 1/s, per: §source}", "per: expected one of src, dst, sport, dport"),
+        ("limit: {rate: 1/s, per: src, mask: §33}", "mask: expected a number from 0 to 32"),
+        ("limit: §{rate: 1/s, mask: 24}", "limit: mask says nothing without per: add per: src"),
+        ("limit: {rate: 1/s, §above: true}", "unknown key 'above' in a limit => over"),
+        ("limit: §[1/s, 2/s]", "limit: expected a rate (10/second), or {rate, burst, per,"),
+        ("§hashlimit: 1/s", "unknown key 'hashlimit' in a rule => limit"),
+        ("quota: §0", "quota: expected a number from 1 to 999999999999, found '0'"),
+        ("quota: §10M", "quota: expected a number from 1 to 999999999999, found '10M'"),
+        ("every: §1", "every: expected a number from 2 to 1000000, found '1'"),
+        ("probability: §0", "probability: expected a share above 0 and up to 1 or 100%, found '0'"),
+        ("probability: §25", "probability: expected a share above 0 and up to 1 or 100%"),
+        ("probability: §'101%'", "probability: expected a share above 0 and up to 1 or 100%"),
+        ("probability: §often", "probability: expected a share of all packets (0.25, 25%), found"),
+        ("probability: §'.'", "probability: expected a share of all packets"),
+        ("probability: §''", "probability: expected a share of all packets"),
+    ],
+)
+def test_slips_in_conditions_that_count(conditions: str, message: str) -> None:
+    assert_refused(conditions, message)

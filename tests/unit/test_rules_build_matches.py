@@ -34,6 +34,10 @@ VALUES: Final[dict[str, Any]] = {
     "reply_sport": [[22, 80]],
     "reply_dport": [[22, 80], [443, 443]],
     "connection_proto": [6, 17],
+    "limit": [10.0, 5, 1, 24, 64, False, 1000],
+    "quota": 1000,
+    "every": 3,
+    "probability": [1 << 31, 7],
 }
 
 
@@ -49,6 +53,13 @@ def test_every_kind_is_built_plain_and_inverted(kind: str) -> None:
         assert made.inverted is inverted
         name = f"{'!' if inverted else ''}{kind}"
         build_ruleset(plan([rule("drop", (name, VALUES[kind]))]))
+
+
+def test_over_is_the_inverse_of_a_limit() -> None:
+    for per in (0, 1):
+        over = [10.0, 5, per, 32, 128, True, 1000]
+        assert BUILDERS["limit"](False, over).inverted
+        assert not BUILDERS["limit"](True, over).inverted
 
 
 @pytest.mark.parametrize("kind", sorted(set(BUILDERS) - {"helper"}))  # any text may be a name
