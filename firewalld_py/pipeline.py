@@ -101,6 +101,7 @@ class Firewall:
 
     def handle(self, data: bytes, meta: PacketMeta, now: float) -> Decision:
         """Judge one packet. Never raises, whatever `data` is."""
+        meta.arrived = now
         packet = parse(data, meta)
         if packet.fragment:
             return self._handle_fragment(packet, meta, now)

@@ -6,7 +6,13 @@ from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
-from firewalld_py.conntrack.flow import zone_of
+from firewalld_py.conntrack.flow import (
+    destination,
+    destination_port,
+    source,
+    source_port,
+    zone_of,
+)
 from firewalld_py.conntrack.flow_number import (
     IS_WIDE,
     NOT_WIDE,
@@ -165,6 +171,16 @@ class Connection:
     def key(self, direction: int) -> bytes:
         """The flow key of its packets in a direction."""
         return self.original_key if direction == ORIGINAL else self.reply_key
+
+    def address(self, direction: int, of_destination: bool) -> bytes:
+        """The source or destination address of its packets in a direction."""
+        key = self.key(direction)
+        return destination(key) if of_destination else source(key)
+
+    def port(self, direction: int, of_destination: bool) -> int:
+        """The source or destination port of its packets in a direction."""
+        key = self.key(direction)
+        return destination_port(key) if of_destination else source_port(key)
 
     def extended(self) -> Extension:
         """The connection's extension, made if it has none as yet."""

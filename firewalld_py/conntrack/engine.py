@@ -174,7 +174,11 @@ class Conntrack(Watcher):
                 connection.status |= SEEN_REPLY
             return CtInfo(state, direction, connection)
         if result == REMOVE:
+            # It is counted (nf_ct_kill_acct()), and rules see that there was an answer.
+            connection.refresh(connection.deadline, direction, packet.length)
             self.table.remove(connection)
+            if direction == REPLY:
+                connection.status |= SEEN_REPLY
             return CtInfo(state, direction, connection)
         if result == REOPEN:
             self.table.remove(connection)

@@ -20,9 +20,11 @@ class PacketMeta:
     and -1 for unknown (a capture has none: a rule's interfaces then count as met). `truncated` says
     that the octets at hand are only the packet's beginning. `token` is the caller's name for the
     packet, by which a Decision speaks of fragments that came before (the queue's packet id).
+    `arrived` is the time, in seconds of the packets' clock, at which it is judged; the pipeline
+    sets it.
     """
 
-    __slots__ = ("hook", "in_index", "mark", "out_index", "token", "truncated")
+    __slots__ = ("arrived", "hook", "in_index", "mark", "out_index", "token", "truncated")
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class PacketMeta:
         self.mark = mark
         self.truncated = truncated
         self.token = token
+        self.arrived = 0.0
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final, cast
 
 from firewalld_py.policy.addresses import BITS, AddressRange, families
+from firewalld_py.policy.matches_connection import CONNECTION_KINDS
 from firewalld_py.policy.model import Action, Match
 from firewalld_py.policy.names import ALL_STATES, ICMP, ICMPV6, PORT_PROTOCOLS, PROTOCOLS, TCP
 from firewalld_py.policy.timeouts import protocols_of
@@ -13,9 +14,18 @@ from firewalld_py.policy.timeouts import protocols_of
 PROTOCOL_NAMES: Final = {number: name for name, number in reversed(PROTOCOLS.items())}
 _FAMILY_NAMES: Final = {4: "IPv4", 6: "IPv6"}
 # Keys that match one protocol only, negated or not.
-IMPLIED: Final = {"icmp": ICMP, "icmpv6": ICMPV6, "flags": TCP, "tcp_flags": TCP}
+IMPLIED: Final = {
+    "icmp": ICMP,
+    "icmpv6": ICMPV6,
+    "flags": TCP,
+    "tcp_flags": TCP,
+    "tcp_option": TCP,
+    "mss": TCP,
+}
 # What connection tracking tells.
-_OF_CONNECTION: Final = ("state", "connmark", "label", "zone")
+_OF_CONNECTION: Final = ("state", "connmark", "label", "zone", *CONNECTION_KINDS)
+# Ranges that leave nothing out.
+_WHOLE: Final = {"length": ((0, 65535),), "ttl": ((0, 255),)}
 # Chains in which an interface is not known.
 _NO_OUT: Final = ("raw/prerouting", "filter/input")
 _NO_IN: Final = ("raw/output", "filter/output")
@@ -107,7 +117,9 @@ def covers_all(match: Match) -> bool:
         return match.value == ((0, 65535),)
     if match.kind == "tcp_flags":
         return any(mask == 0 for mask, _ in cast("tuple[tuple[int, int], ...]", match.value))
-    if match.kind in ("mark", "connmark"):
+    if match.kind in _WHOLE:
+        return match.value == _WHOLE[match.kind]
+    if match.kind in ("mark", "connmark", "tos"):
         return any(mask == 0 for _, mask in cast("tuple[tuple[int, int], ...]", match.value))
     return False
 
@@ -185,6 +197,8 @@ def _check_families(matches: tuple[Match, ...]) -> Iterator[Finding]:
 def _families_of(match: Match) -> frozenset[int]:
     if match.kind == "icmp":  # negated too: it matches only its own protocol
         return frozenset((4,) if match.key == "icmp" else (6,))
+    if match.kind == "ipv6_header":  # likewise
+        return frozenset((6,))
     if match.kind == "family":
         number = cast("int", match.value)
         return frozenset((4, 6)) - {number} if match.inverted else frozenset((number,))

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from firewalld_py.policy.checks import IMPLIED, covers_all
 from firewalld_py.policy.config import Config
+from firewalld_py.policy.matches_connection import ADDRESS_KINDS, CONNECTION_KINDS
+from firewalld_py.policy.matches_rate import RATE_KINDS
 from firewalld_py.policy.model import Action, Mark, Match, Policy, Rule
 
 RAW_CHAINS: Final = ("prerouting", "output")
@@ -36,6 +38,14 @@ _ORDER: Final = {
             "connmark",
             "label",
             "zone",
+            "length",
+            "ttl",
+            "tos",
+            "ipv6_header",
+            "tcp_option",
+            "mss",
+            *CONNECTION_KINDS,
+            *RATE_KINDS,
         )
     )
 }
@@ -69,6 +79,11 @@ class _Compiler:
             "out": self.interface_bits,
             "src": _addresses,
             "dst": _addresses,
+            "direction": _number,
+            "status": _number,
+            "quota": _number,
+            "every": _number,
+            **dict.fromkeys(ADDRESS_KINDS, _addresses),
         }
 
     def rule(self, rule: Rule) -> Plan:

@@ -2,98 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Final, cast
 
 from firewalld_py.policy import packet_values
 from firewalld_py.policy.addresses import EXPECTED as ADDRESS
-from firewalld_py.policy.addresses import AddressRange, address_range, merged
-from firewalld_py.policy.defines import ListField
-from firewalld_py.policy.errors import Fault, quoted
-from firewalld_py.policy.keys import (
-    Key,
-    Parser,
-    Reading,
-    Reported,
-    Table,
-    each,
-    items_of,
-    one,
-    text_of,
-)
+from firewalld_py.policy.errors import Fault
+from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, items_of, one, text_of
+from firewalld_py.policy.lists import ADDRESSES, INTERFACES, PORTS, listed, plain_list
+from firewalld_py.policy.matches_connection import CONNECTION_KEYS
+from firewalld_py.policy.matches_packet import PACKET_KEYS
+from firewalld_py.policy.matches_rate import RATE_KEYS
 from firewalld_py.policy.model import Match, MatchValue
 from firewalld_py.policy.names import ICMP, ICMPV6
-from firewalld_py.policy.nodes import Mapping, Node, Scalar
+from firewalld_py.policy.nodes import Mapping, Node
 
 # Kind of the match that a key makes, where it is not the key's own name.
-KINDS: Final = {"icmpv6": "icmp", "flags": "tcp_flags"}
+KINDS: Final = {"icmpv6": "icmp", "flags": "tcp_flags", "dscp": "tos"}
 
-
-def ports_merged(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """The same ports in as few ranges as possible, in ascending order."""
-    result: list[tuple[int, int]] = []
-    for low, high in sorted(ranges):
-        if result and low <= result[-1][1] + 1:
-            result[-1] = (result[-1][0], max(high, result[-1][1]))
-        else:
-            result.append((low, high))
-    return tuple(result)
-
-
-def _merge_addresses(found_ranges: Iterable[object]) -> tuple[object, ...]:
-    return merged(cast("Iterable[AddressRange]", found_ranges))
-
-
-def _merge_ports(found_ranges: Iterable[object]) -> tuple[object, ...]:
-    return ports_merged(cast("Iterable[tuple[int, int]]", found_ranges))
-
-
-def _unique(found_values: Iterable[object]) -> tuple[object, ...]:
-    return tuple(dict.fromkeys(found_values))
-
-
-_ADDRESSES: Final = ListField("address", ADDRESS, address_range, _merge_addresses)
-_PORTS: Final = ListField("port", packet_values.PORT, packet_values.port_range, _merge_ports)
-_INTERFACES: Final = ListField(
-    "interface", packet_values.INTERFACE, packet_values.interface, _unique
-)
-
-
-def _listed(using: ListField) -> Parser:
-    """A list in which $defines may stand."""
-
-    def parse(node: Node, reading: Reading) -> object:
-        assert reading.defines is not None
-        try:
-            return reading.defines.read(node, reading, using)
-        except Fault as fault:
-            if isinstance(node, Scalar) and node.text in reading.defines.nodes:
-                raise Fault(fault.message, f"${node.text}") from None
-            raise
-
-    return parse
-
-
-def _plain_list(convert: Callable[[str], object], expected: str) -> Parser:
-    """A list of texts without $defines."""
-
-    def converted(text: str) -> object:
-        if text.startswith("$"):
-            raise Fault(
-                f"expected {expected}, found {quoted(text)}: defines are for "
-                "src, dst, in, out, sport, dport"
-            )
-        return convert(text)
-
-    def parse(node: Node, reading: Reading) -> object:
-        if isinstance(node, Scalar):
-            return (converted(text_of(node, expected)),)
-        return _unique(each(node, reading, converted, expected))
-
-    return parse
-
-
-_STATE: Final = _plain_list(packet_values.state, "a connection state")
+_STATE: Final = plain_list(packet_values.state, "a connection state")
 
 
 def _state_bits(node: Node, reading: Reading) -> int:
@@ -176,63 +102,63 @@ MATCHES: Final = Table(
         ),
         Key(
             "proto",
-            _plain_list(packet_values.protocol, packet_values.PROTOCOL),
+            plain_list(packet_values.protocol, packet_values.PROTOCOL),
             f"one or a list of: {packet_values.PROTOCOL}",
             "the protocol that IP carries",
             also=("protocol", "protocols", "l4proto", "p"),
         ),
         Key(
             "in",
-            _listed(_INTERFACES),
+            listed(INTERFACES),
             f"one or a list of: {packet_values.INTERFACE}",
             "the interface the packet came by; not in output chains",
             also=("iif", "iifname", "in_interface", "input", "i"),
         ),
         Key(
             "out",
-            _listed(_INTERFACES),
+            listed(INTERFACES),
             f"one or a list of: {packet_values.INTERFACE}",
             "the interface the packet leaves by; not in input and prerouting",
             also=("oif", "oifname", "out_interface", "output", "o"),
         ),
         Key(
             "dport",
-            _listed(_PORTS),
+            listed(PORTS),
             f"one or a list of: {packet_values.PORT}",
             "the destination port; without proto, of any protocol that has ports",
             also=("destination_port", "dst_port", "dports", "dpt", "port", "ports"),
         ),
         Key(
             "sport",
-            _listed(_PORTS),
+            listed(PORTS),
             f"one or a list of: {packet_values.PORT}",
             "the source port; without proto, of any protocol that has ports",
             also=("source_port", "src_port", "sports", "spt"),
         ),
         Key(
             "src",
-            _listed(_ADDRESSES),
+            listed(ADDRESSES),
             f"one or a list of: {ADDRESS}",
             "the source address; IPv4 and IPv6 may be mixed",
             also=("source", "saddr", "source_address", "s", "from"),
         ),
         Key(
             "dst",
-            _listed(_ADDRESSES),
+            listed(ADDRESSES),
             f"one or a list of: {ADDRESS}",
             "the destination address; IPv4 and IPv6 may be mixed",
             also=("destination", "daddr", "dest", "destination_address", "d", "to"),
         ),
         Key(
             "icmp",
-            _plain_list(packet_values.icmp_type(ICMP), "an ICMP type"),
+            plain_list(packet_values.icmp_type(ICMP), "an ICMP type"),
             "one or a list of: a type (echo-request, 8), a type/code (3/4, redirect/host)",
             "the ICMP type; also negated it matches ICMP only",
             also=("icmp_type",),
         ),
         Key(
             "icmpv6",
-            _plain_list(packet_values.icmp_type(ICMPV6), "an ICMPv6 type"),
+            plain_list(packet_values.icmp_type(ICMPV6), "an ICMPv6 type"),
             "one or a list of: a type (echo-request, 128), a type/code (1/4, 1/no-route)",
             "the ICMPv6 type; also negated it matches ICMPv6 only",
             also=("icmpv6_type", "icmp6", "ipv6_icmp"),
@@ -255,32 +181,35 @@ MATCHES: Final = Table(
         ),
         Key(
             "mark",
-            _plain_list(packet_values.mark, packet_values.MARK),
+            plain_list(packet_values.mark, packet_values.MARK),
             f"one or a list of: {packet_values.MARK}",
             "the packet's mark, its bits outside of the mask left out",
             also=("fwmark", "nfmark"),
         ),
         Key(
             "connmark",
-            _plain_list(packet_values.mark, packet_values.MARK),
+            plain_list(packet_values.mark, packet_values.MARK),
             f"one or a list of: {packet_values.MARK}",
             "the mark of the packet's connection; not in raw, which comes before it",
             also=("ctmark", "ct_mark"),
         ),
         Key(
             "label",
-            _plain_list(packet_values.label, packet_values.LABEL),
+            plain_list(packet_values.label, packet_values.LABEL),
             f"one or a list of: {packet_values.LABEL}",
             "a label of the packet's connection, any of those named; not in raw",
             also=("connlabel", "ctlabel", "ct_label"),
         ),
         Key(
             "zone",
-            _plain_list(packet_values.zone, packet_values.ZONE),
+            plain_list(packet_values.zone, packet_values.ZONE),
             f"one or a list of: {packet_values.ZONE}",
             "the zone that the packet's connection is tracked in; not in raw, which sets it",
             also=("ctzone", "ct_zone"),
         ),
+        *PACKET_KEYS,
+        *CONNECTION_KEYS,
+        *RATE_KEYS,
     ),
 )
 NEGATED: Final = Table("not (which takes conditions only)", MATCHES.keys)

@@ -17,8 +17,17 @@ Verdict = Literal["accept", "drop", "reject", "notrack", "continue"]
 #   icmp            tuple of (protocol, type, first code, last code)
 #   tcp_flags       tuple of (mask, value)             mark, connmark   tuple of (value, mask)
 #   label, zone     tuple of numbers
+#   length, ttl, mss   tuple of (first, last), merged   tos     tuple of (value, mask)
+#   tcp_option, ipv6_header   tuple of numbers
+#   direction   int         status      int, bits as in conntrack.connection
+#   helper      tuple of names           age, expires   tuple of (first, last), merged
+#   packets, octets    (direction, first, last)
+#   quota, every   int                   probability   (share of 2^32, seed)
+#   limit       (rate, burst, per, mask, mask6, over, max)
+#   original_src, reply_dport, connection_proto ...   as src, dport, proto
 MatchValue = (
     int
+    | tuple[float, ...]
     | tuple[int, ...]
     | tuple[str, ...]
     | tuple[AddressRange, ...]

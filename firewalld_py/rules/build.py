@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from firewalld_py.conntrack.connection import Template
+from firewalld_py.rules.build_matches import BUILDERS
 from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.matches import (
     AddressMatch,
@@ -177,4 +178,6 @@ def _build_connection_match(kind: str, inverted: bool, value: Any) -> Match:
         return LabelMatch(inverted, _bits(value))
     if kind == "zone":
         return ZoneMatch(inverted, frozenset([int(number) for number in value]))
-    raise PlanError(f"no such match: {kind}")
+    if kind not in BUILDERS:
+        raise PlanError(f"no such match: {kind}")
+    return BUILDERS[kind](inverted, value)

@@ -77,3 +77,13 @@ def test_labels_stay_and_only_new_ones_are_a_change() -> None:
     assert entry.add_labels(1) == LABELS_CHANGED
     assert entry.add_labels(1) == 0
     assert entry.labels() == 1 << 127 | 1
+
+
+def test_addresses_and_ports_by_direction() -> None:
+    entry = connection_for(datagram())
+    for direction in (ORIGINAL, REPLY):
+        assert entry.address(direction, False) == entry.address(1 - direction, True)
+        assert entry.port(direction, False) == entry.port(1 - direction, True)
+    key = entry.original_key
+    assert entry.address(ORIGINAL, False) + entry.address(ORIGINAL, True) == key[:8]
+    assert entry.port(ORIGINAL, True).to_bytes(2, "big") == key[10:12]

@@ -19,6 +19,7 @@ from firewalld_py.conntrack.connection import (
     ORIGINAL,
     RELATED,
     REPLY,
+    SEEN_REPLY,
     UNTRACKED,
     Connection,
     CtInfo,
@@ -52,6 +53,17 @@ def accepted(conntrack: Conntrack, packet: Packet, now: float = 0.0, helper: str
 def connection_of(info: CtInfo) -> Connection:
     assert info.connection is not None
     return info.connection
+
+
+def test_a_refusal_is_counted_and_seen_as_an_answer_before_the_connection_is_gone() -> None:
+    conntrack = Conntrack(Settings())
+    one = connection_of(accepted(conntrack, segment(ORIGINAL, "S", 1000)))
+    refusal = segment(REPLY, "RA", 0, 1001)
+    info = conntrack.inspect(refusal, 1.0)
+    assert info.connection is one
+    assert (one.reply_packets, one.reply_octets) == (1, refusal.length)
+    assert one.status & SEEN_REPLY
+    assert not conntrack.table.connections()
 
 
 def test_each_protocol_has_its_tracker() -> None:

@@ -16,6 +16,7 @@ from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config, read_config
 from firewalld_py.policy.errors import PolicyErrors, Problem
 from firewalld_py.policy.load import load_rules, parse_rules
+from firewalld_py.policy.matches import MATCHES
 from firewalld_py.policy.source import LINE_BREAK
 from firewalld_py.rules.build import build_ruleset
 from tests.unit.policy_texts import in_chain
@@ -57,7 +58,7 @@ KEY_LIST = """
     name state family proto in out dport sport src dst icmp icmpv6 flags tcp_flags mark not log
     action mask value prefix limit burst level reject helper rules policy x
 """
-KEYS = st.sampled_from(KEY_LIST.split())
+KEYS = st.sampled_from(sorted({*KEY_LIST.split(), *MATCHES.by_name}))
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6),

@@ -11,7 +11,7 @@ import pytest
 from firewalld_py.policy import packet_values, values
 from firewalld_py.policy.addresses import AddressRange, address_range, merged
 from firewalld_py.policy.errors import Fault
-from firewalld_py.policy.matches import ports_merged
+from firewalld_py.policy.lists import ports_merged
 from firewalld_py.policy.names import ICMP, ICMPV6
 
 icmp = packet_values.icmp_type(ICMP)

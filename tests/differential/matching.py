@@ -1,0 +1,200 @@
+"""Conditions of rules before both judges: an iptables rule and ours, asked about the same packet.
+
+Every pair is a rule in mangle PREROUTING, where the kernel's tracking has seen the packet, that
+says through NFLOG that it was met; and one of ours, read from the text that a rule file has, whose
+hits are counted. A match of iptables may drop a packet that is too short for it (hotdrop): such
+pairs come last, and where one drops, nothing behind the last rule that was met is compared.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+from firewalld_py.packet.extensions import header_size
+from firewalld_py.packet.protocols import EXTENSION_HEADERS, IPPROTO_AH, IPV6_HEADER
+from firewalld_py.policy.compile import compile_policy
+from firewalld_py.policy.config import Config
+from firewalld_py.policy.load import parse_rules
+from firewalld_py.rules.build import build_ruleset
+from tests.differential.describe import is_fragment
+from tests.differential.kernel import LOG_MESSAGE, KernelJudge, run
+from tests.differential.netlink import log_prefix, open_log
+from tests.differential.ours import DROP_MARK, OurJudge
+from tests.plans import plan, rule, template
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterable, Mapping
+
+    from firewalld_py.rules.ruleset import Ruleset
+    from tests.differential.sequence import Sequence
+
+LOG_GROUP: Final = 7
+BEGIN, END = "begin", "end"
+# Both sides read FTP.
+_FTP: Final = "*raw\n-A PREROUTING -p tcp --dport 21 -j CT --helper ftp\nCOMMIT"
+_OUR_FTP: Final = rule(
+    "continue", ("proto", [6]), ("dport", [[21, 21]]), template=template(helper="ftp")
+)
+
+
+class Pair(NamedTuple):
+    """One condition: iptables' words for IPv4 and IPv6, "" where it has none, and ours in YAML."""
+
+    v4: str
+    v6: str
+    ours: str
+
+
+def both(words: str, ours: str) -> Pair:
+    """A pair whose words are the same for both families."""
+    return Pair(words, words, ours)
+
+
+def negated(pair: Pair) -> Pair:
+    """The inverse: `!` before the last option of iptables' words, ours under `not:`."""
+    words = [_inverse(text) for text in (pair.v4, pair.v6)]
+    return Pair(words[0], words[1], f"not: {{{pair.ours}}}")
+
+
+def _inverse(words: str) -> str:
+    before, _, option = words.rpartition(" --")
+    return f"{before} ! --{option}" if option else ""
+
+
+@dataclass(slots=True)
+class Matched:
+    """What came of it. `met` counts by pair how often both met it; `wrong` are disagreements.
+
+    `kernels` and `ours` count how often each met a pair.
+    """
+
+    packets: int = 0
+    met: dict[int, int] = field(default_factory=dict)
+    kernels: dict[int, int] = field(default_factory=dict)
+    ours: dict[int, int] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+
+class MatchingJudges:
+    """Both sides with the same pairs. Use it as a context."""
+
+    def __init__(self, pairs: list[Pair], dropping: list[Pair] | None = None) -> None:
+        """`dropping` are the pairs whose match may drop a packet."""
+        self.pairs = [*pairs, *(dropping or ())]
+        self._sure = len(pairs)
+        self._ruleset = _ours(self.pairs)
+        self._kernel = KernelJudge(self._set_up)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._log.close()
+        self._kernel.close()
+
+    def compare(self, sequence: Sequence, matched: Matched) -> None:
+        """Send a sequence through both, each with an empty table."""
+        self._kernel.flush()
+        self._kernel.use(sequence.switches)
+        ours = _CountingJudge(sequence.switches, self._ruleset)
+        for place, sent in enumerate(sequence.packets):
+            _, forwarded = self._kernel.judge(sent.data)
+            said = self._said()
+            if BEGIN not in said and not is_fragment(sent.data):
+                continue
+            accept = forwarded or BEGIN not in said
+            ours.judge(sent.data, time.monotonic(), accept=accept)
+            met = ours.met()
+            matched.packets += 1
+            kernel = {int(word) for word in said if word.isdecimal()}
+            asked = self._asked(sent.data, said, kernel)
+            for number in sorted((kernel ^ met) & asked):
+                matched.wrong.append(
+                    f"{sequence.name}, packet {place} ({sent.note}): {self.pairs[number].ours}: "
+                    f"kernel {number in kernel}, ours {number in met}: {sent.data.hex()}"
+                )
+            for counts, numbers in (
+                (matched.met, kernel & met),
+                (matched.kernels, kernel),
+                (matched.ours, met),
+            ):
+                for number in numbers:
+                    counts[number] = counts.get(number, 0) + 1
+
+    def _asked(self, data: bytes, said: list[str], kernel: set[int]) -> set[int]:
+        """The pairs that the kernel was asked for about a packet."""
+        version = data[0] >> 4
+        end = len(self.pairs)
+        if END not in said:
+            end = max([self._sure, *(number + 1 for number in kernel)])
+        if version == 6 and has_ah(data):
+            # To nftables, which is behind iptables here, such a packet's protocol is AH, not what
+            # AH covers (nft_set_pktinfo_ipv6(): IP6_FH_F_AUTH); ip6_tables and tracking look on.
+            end = self._sure
+        return {
+            number
+            for number, pair in enumerate(self.pairs[:end])
+            if (pair.v4 if version == 4 else pair.v6)
+        }
+
+    def _said(self) -> list[str]:
+        """The prefixes of all rules that the last packet met."""
+        prefixes: list[str] = []
+        while True:
+            try:
+                prefixes.append(log_prefix(self._log.recv(LOG_MESSAGE)).decode())
+            except BlockingIOError:
+                return prefixes
+
+    def _set_up(self) -> None:
+        for command, words in (
+            ("iptables-restore", [pair.v4 for pair in self.pairs]),
+            ("ip6tables-restore", [pair.v6 for pair in self.pairs]),
+        ):
+            lines = [("", BEGIN), *((text, str(n)) for n, text in enumerate(words) if text)]
+            rules = [
+                f"-A PREROUTING {text} -j NFLOG --nflog-group {LOG_GROUP} --nflog-prefix {prefix}"
+                for text, prefix in [*lines, ("", END)]
+            ]
+            run([command], "\n".join([_FTP, "*mangle", *rules, "COMMIT", ""]))
+        self._log: socket.socket = open_log(LOG_GROUP)
+
+
+def has_ah(data: bytes) -> bool:
+    """Whether an AH header stands before what an IPv6 packet carries."""
+    kind, at = data[6], IPV6_HEADER
+    while kind in EXTENSION_HEADERS and at + 2 <= len(data):
+        if kind == IPPROTO_AH:
+            return True
+        size = header_size(kind, data, at)
+        kind, at = data[at], at + size
+    return kind == IPPROTO_AH
+
+
+class _CountingJudge(OurJudge):
+    """Ours, which tells which of its rules a packet met."""
+
+    def __init__(self, switches: Mapping[str, int], ruleset: Ruleset) -> None:
+        super().__init__(switches, ruleset)
+        self._rules = ruleset.filter_forward.rules[:-1]
+        self._hits = [rule.hits for rule in self._rules]
+
+    def met(self) -> set[int]:
+        """The numbers of the rules that the last packet met."""
+        before, self._hits = self._hits, [rule.hits for rule in self._rules]
+        return {number for number, hits in enumerate(self._hits) if hits != before[number]}
+
+
+def _ours(pairs: Iterable[Pair]) -> Ruleset:
+    """A rule for each pair that lets packets go on, and at the end the one for DROP_MARK."""
+    lines = ["version: 1", "filter:", "  forward:", "    rules:"]
+    lines += [f"      - {{{pair.ours}, action: drop}}" for pair in pairs]
+    policy, problems = parse_rules("\n".join([*lines, ""]), "pairs")
+    assert policy is not None, "\n".join(str(problem) for problem in problems)
+    rules = compile_policy(policy, Config())["filter"]["forward"]["rules"]
+    going_on = [{**made, "verdict": "continue"} for made in rules]
+    dropped = rule("drop", ("mark", [[DROP_MARK, 0xFFFFFFFF]]))
+    return build_ruleset(plan([*going_on, dropped], prerouting=[_OUR_FTP]))
