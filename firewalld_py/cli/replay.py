@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     except RouteError as error:
         print(f"firewalld-py: {error}", file=sys.stderr)
         return USAGE
-    replay = Replay(_config(args), args.rules, args.chain, routes)
+    replay = Replay(config_of(args), args.rules, args.chain, routes)
     try:
         with Capture(args.capture) as capture:
             replay.tell_about_interfaces()
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         return FAILURE
 
 
-def _config(args: argparse.Namespace) -> Config:
+def config_of(args: argparse.Namespace) -> Config:
     """The configuration; built-in defaults where there is none and none was asked for."""
     path = str(args.config)
     if path == DEFAULT_CONFIG and not Path(path).exists():
