@@ -99,18 +99,17 @@ def verdict_text(decision: Decision) -> str:
     if decision.held:
         return f"none yet: {reason_text(decision.reason)}"
     rule, word = decision.rule, decision.verdict_name()
-    if rule is not None and decision.reason not in (RULE, POLICY):
-        word = "drop"
-        tail = f"; but {reason_text(decision.reason)}"
-    else:
-        tail = "" if decision.reason in (RULE, POLICY) else f": {reason_text(decision.reason)}"
-    if rule is not None:
-        kind = f" with {rule.reject_with}" if rule.reject_with else ""
-        return f"{word}{kind} by rule '{rule.name}', {rule.file}:{rule.line}{tail}"
-    if decision.reason == POLICY:
+    by_rules = decision.reason in (RULE, POLICY)
+    if rule is None and not by_rules:
+        return f"{word}: {reason_text(decision.reason)}"
+    if rule is None:
         place = f"{decision.chain.table}/{decision.chain.name}"
-        return f"{word} by the policy of {place}: no rule decided{tail}"
-    return f"{word}{tail}"
+        return f"{word} by the policy of {place}: no rule decided"
+    line = f"rule '{rule.name}', {rule.file}:{rule.line}"
+    if not by_rules:
+        return f"{word}: {reason_text(decision.reason)}; {line}, would accept it"
+    kind = f" with {rule.reject_with}" if rule.reject_with else ""
+    return f"{word}{kind} by {line}"
 
 
 def print_json(explained: Explanation, out: TextIO) -> None:

@@ -17,7 +17,7 @@ from firewalld_py.conntrack.flow import (
     source,
     source_port,
 )
-from firewalld_py.packet.packet import UNKNOWN_INTERFACE, Packet
+from firewalld_py.packet.packet import Packet
 from firewalld_py.packet.protocols import IPPROTO_TCP
 from firewalld_py.packet.reasons import TRANSPORT_TOO_SHORT
 from firewalld_py.policy.addresses import address_text
@@ -271,8 +271,3 @@ def packet_line(packet: Packet) -> str:
     sport, dport = (packet.sport, packet.dport) if packet.has_ports else (0, 0)
     ends = f"{end_text(packet.src, sport)} > {end_text(packet.dst, dport)}"
     return f"{what} {ends}, {packet.length} octets"
-
-
-def is_unknown(index: int) -> bool:
-    """Whether nobody said which interface it is: conditions about it count as met."""
-    return index == UNKNOWN_INTERFACE

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Final, cast
 
 from firewalld_py.policy import values
-from firewalld_py.policy.addresses import address_text
-from firewalld_py.policy.errors import Fault, Problem, Problems, TooManyProblems, quoted
+from firewalld_py.policy.errors import Fault, Problem, Problems, TooManyProblems
 from firewalld_py.policy.keys import Key, Parser, Reading, Reported, Table, each, one
 from firewalld_py.policy.names import ICMP, ICMPV6, STATES
 from firewalld_py.policy.nodes import Mapping, Node, Scalar, Sequence, found, is_null, read_tree
 from firewalld_py.policy.packet_words import (
+    ANSWER,
+    PACKET,
     PacketWords,
     chain_fault,
     guessed_chain,
@@ -27,7 +28,7 @@ from firewalld_py.policy.packet_words import (
 )
 
 MAX_TESTS: Final = 10_000  # of one file
-MAX_STEPS: Final = 1000  # of one test
+MAXSTEPS: Final = 1000  # of one test
 MAX_FILES: Final = 1000  # in tests.d
 MAX_WAIT_S: Final = 366 * 86400
 VERDICTS: Final = ("accept", "drop", "reject")
@@ -86,7 +87,14 @@ def _word(words: tuple[str, ...], also: dict[str, str]) -> Parser:
 
 
 _OF_STEP: Final = (
-    Key("packet", _node, "a packet", "the packet that is sent", also=("send", "from")),
+    Key(
+        "packet",
+        _node,
+        "the keys of a packet",
+        "the packet that is sent",
+        also=("packets", "send"),
+        table=PACKET,
+    ),
     Key(
         "expect",
         _word(VERDICTS, {"allow": "accept", "pass": "accept", "deny": "drop", "block": "drop"}),
@@ -117,7 +125,7 @@ _OF_STEP: Final = (
         also=("hook",),
     ),
 )
-_STEP: Final = Table(
+STEP: Final = Table(
     "a step of a test",
     (
         *_OF_STEP,
@@ -127,6 +135,7 @@ _STEP: Final = Table(
             "the keys of a packet",
             "sends the packet before with its ends swapped, but for what stands here",
             also=("reply",),
+            table=ANSWER,
         ),
         Key(
             "error",
@@ -135,6 +144,7 @@ _STEP: Final = Table(
             "sends an ICMP error about the packet before to its sender; icmp or icmpv6 is its "
             "type, src who sends it (else whom the packet was for)",
             also=("icmp_error",),
+            table=ANSWER,
         ),
         Key(
             "wait",
@@ -210,13 +220,13 @@ def _test(node: Node, reading: Reading) -> RuleTest:
 def _steps(node: Node, reading: Reading) -> list[Step]:
     if not isinstance(node, Sequence) or not node.items:
         raise Fault(f"steps: expected a list of steps, found {found(node)}")
-    if len(node.items) > MAX_STEPS:
-        raise Fault(f"more than {MAX_STEPS} steps in one test")
+    if len(node.items) > MAXSTEPS:
+        raise Fault(f"more than {MAXSTEPS} steps in one test")
     steps: list[Step] = []
     for item in node.items:
         step = None
         try:
-            step = _step(_STEP.read(item, reading), item, reading, steps[-1] if steps else None)
+            step = _step(STEP.read(item, reading), item, reading, steps[-1] if steps else None)
         except Fault as fault:
             reading.fault(item, fault.message, fault.suggestion)
         if step is None:
@@ -329,23 +339,3 @@ def _tests_of(file: str) -> tuple[Iterable[RuleTest], list[Problem]]:
             except Fault as fault:
                 reading.fault(tree, fault.message, fault.suggestion)
     return tests, problems.ordered()
-
-
-def packet_text(words: PacketWords) -> str:
-    """The ends of a packet for a message."""
-    ends = (
-        (words.src, words.sport),
-        (words.dst, words.dport),
-    )
-    texts = []
-    for address, port in ends:
-        text = address_text(words.version, int.from_bytes(address, "big"))
-        if port:
-            text = f"[{text}]:{port}" if words.version == 6 else f"{text}:{port}"
-        texts.append(text)
-    return " > ".join(texts)
-
-
-def unknown_rule(name: str) -> str:
-    """How a message begins for a rule that there is not."""
-    return f"there is no rule {quoted(name)}"

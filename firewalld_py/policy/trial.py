@@ -18,11 +18,12 @@ from firewalld_py.conntrack.tracker import make_settings
 from firewalld_py.packet.reasons import OK, REASON_NAMES, RULE
 from firewalld_py.pipeline import Decision, Firewall
 from firewalld_py.policy.compile import Plan, compile_policy
+from firewalld_py.policy.condition_text import end_text
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.errors import Problem, nearest, quoted
 from firewalld_py.policy.model import Policy
 from firewalld_py.policy.packet_octets import Talk, interface_indexes, meta_of
-from firewalld_py.policy.rule_tests import RuleTest, Step, packet_text, unknown_rule
+from firewalld_py.policy.rule_tests import RuleTest, Step
 from firewalld_py.rules.build import build_ruleset, plan_rules
 from firewalld_py.rules.ruleset import Ruleset
 
@@ -142,10 +143,12 @@ class _Trial:
         unknown = ""
         if step.rule not in ("", NO_RULE) and step.rule not in self._names:
             near = nearest(step.rule, self._names)
-            unknown = f"; {unknown_rule(step.rule)}"
+            unknown = f"; there is no rule {quoted(step.rule)}"
             unknown += f", did you mean {quoted(near)}?" if near else ""
+        packet = step.packet
+        ends = f"{end_text(packet.src, packet.sport)} > {end_text(packet.dst, packet.dport)}"
         return (
-            f"expected {', '.join(wanted)}; {packet_text(step.packet)} in {step.chain} "
+            f"expected {', '.join(wanted)}; {ends} in {step.chain} "
             f"got {happened(decision)}{unknown}"
         )
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
-from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet import IP, TCP, UDP, fragment
 from scapy.utils import wrpcap
 
+from firewalld_py.cli.explain_text import print_text, verdict_text
 from firewalld_py.cli.main import main
 from firewalld_py.conntrack.engine import Conntrack
 from firewalld_py.conntrack.tracker import Settings
 from firewalld_py.packet.packet import PacketMeta
-from firewalld_py.packet.reasons import REASON_NAMES
+from firewalld_py.packet.reasons import REASON_NAMES, TABLE_FULL
 from firewalld_py.pipeline import Firewall
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config
@@ -23,6 +25,7 @@ from firewalld_py.policy.packet_octets import Talk, interface_indexes, meta_of
 from firewalld_py.policy.packet_words import described, guessed_chain
 from firewalld_py.policy.reason_text import SENTENCES
 from firewalld_py.rules.build import build_ruleset
+from firewalld_py.rules.ruleset import DROP
 
 SYN = "in=lan0 src=10.1.0.5 dst=203.0.113.9 proto=tcp dport=80"
 BACK = "in=wan0 src=203.0.113.9 dst=10.1.0.5 proto=tcp sport=80 dport=40000"
@@ -262,6 +265,45 @@ def test_a_packet_of_a_capture(
     assert explain(*arguments, "4") == 1
     assert "has 3 packets, no number 4" in capsys.readouterr().err
     assert explain(*arguments, "x") == 2
+
+
+def test_a_packet_that_the_rules_accept_may_be_dropped_all_the_same(path: Path) -> None:
+    decision = World(path, RULES).explain(SYN).decision
+    assert verdict_text(decision) == f"accept by rule 'lan out', {path}:9"
+    decision.verdict, decision.reason = DROP, TABLE_FULL
+    text = verdict_text(decision)
+    assert text.startswith("drop: table_full: the table of connections is full; rule 'lan out', ")
+    assert text.endswith(":9, would accept it")
+
+
+def test_fragments_are_judged_with_the_last_of_them(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.write_text(RULES)
+    capture = str(tmp_path / "f.pcap")
+    datagram = IP(src="10.1.0.5", dst="203.0.113.9", id=7) / UDP(sport=5, dport=53) / (b"x" * 600)
+    wrpcap(capture, fragment(datagram, 400))  # type: ignore[no-untyped-call]
+    arguments = ("--capture", capture, "--route", "10.1.0.0/24=lan0", "--rules", str(path))
+    assert explain(*arguments, "1") == 0
+    out = capsys.readouterr().out
+    assert "verdict  none yet: fragment_incomplete: it waits for the other fragments" in out
+    assert "filter/forward\n" not in out.split("\n\n", 1)[1]
+    assert explain(*arguments, "2") == 0
+    assert "verdict  accept by rule 'lan out'" in capsys.readouterr().out
+
+
+def test_colours_are_for_terminals(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    explained = World(path, RULES).explain(SYN)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    print_text(explained, {}, [], shown := Terminal())
+    assert "\033[32mverdict  accept by rule" in shown.getvalue()
+    monkeypatch.setenv("NO_COLOR", "1")
+    print_text(explained, {}, [], plain := Terminal())
+    assert "\033" not in plain.getvalue()
 
 
 def test_indexes_are_those_of_the_packets() -> None:
