@@ -14,6 +14,7 @@ from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import DEFAULT_CONFIG, Config, read_config
 from firewalld_py.policy.errors import WARNING, Problem
 from firewalld_py.policy.load import read_rules
+from firewalld_py.policy.trial import failed_tests
 from firewalld_py.service.plugins import GROUP, load_helpers, with_plugins
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     check = subparsers.add_parser(
         "check",
         help="all errors of the configuration and the rules",
-        description="Read the configuration and the rules as the daemon would, and show everything "
-        "that is wrong with them. Nothing is changed. Exit code 0 if both are right, 5 if not; "
-        "warnings change nothing of that.",
+        description="Read the configuration and the rules as the daemon would, run the rules' own "
+        "tests, and show everything that is wrong. Nothing is changed. Exit code 0 if all is "
+        "right, 5 if not; warnings change nothing of that.",
     )
     check.add_argument("--rules", metavar="FILE", help="check these rules, not the configured ones")
     check.add_argument("--json", action="store_true", help="as one JSON object")
@@ -45,8 +46,15 @@ def run(args: argparse.Namespace) -> int:
     entry: dict[str, Any] = {"file": rules, "ok": policy is not None}
     if policy is not None:
         compile_policy(policy, config)
+        failed = failed_tests(policy, config, plugins)
+        problems += failed
         warnings += advise(policy, helpers)
-        entry |= {"rules": policy.rule_count(), "chains": len(policy.chains)}
+        entry |= {
+            "ok": not failed,
+            "rules": policy.rule_count(),
+            "chains": len(policy.chains),
+            "tests": len(policy.tests),
+        }
     files.append(entry)
     if args.json:
         shown = {
@@ -81,6 +89,7 @@ def _print(files: list[dict[str, Any]], problems: list[Problem], warnings: list[
                 counts = (
                     f"{_counted(entry['rules'], 'rule')}, {_counted(entry['chains'], 'chain')}, "
                 )
+                counts += f"{_counted(entry['tests'], 'test')}, " if entry["tests"] else ""
             print(f"{entry['file']}: {counts}ok")
     if problems:
         print(_counted(len(problems), "problem"), file=sys.stderr)

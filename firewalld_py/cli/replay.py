@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     except RouteError as error:
         print(f"firewalld-py: {error}", file=sys.stderr)
         return USAGE
-    replay = Replay(_config(args), args.rules, args.chain, routes)
+    replay = Replay(config_of(args), args.rules, args.chain, routes)
     try:
         with Capture(args.capture) as capture:
             replay.tell_about_interfaces()
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         return FAILURE
 
 
-def _config(args: argparse.Namespace) -> Config:
+def config_of(args: argparse.Namespace) -> Config:
     """The configuration; built-in defaults where there is none and none was asked for."""
     path = str(args.config)
     if path == DEFAULT_CONFIG and not Path(path).exists():
@@ -114,9 +114,9 @@ class Replay:
     def __init__(self, config: Config, rules: str | None, chain: str, routes: Routes) -> None:
         """`rules` is the rules file, None for the configuration's. Raises PolicyErrors."""
         helpers = load_helpers(_tell_of_helper)
-        policy = load_rules(rules or config.rules, with_plugins(helpers))
-        plan = compile_policy(policy, config)
-        self.ruleset = build_ruleset(plan)
+        self.policy = load_rules(rules or config.rules, with_plugins(helpers))
+        self.plan = compile_policy(self.policy, config)
+        self.ruleset = build_ruleset(self.plan)
         self.ruleset.interfaces.set_names(routes.names)
         settings = make_settings(config.conntrack.numbers())
         self.firewall = Firewall(self.ruleset, Conntrack(settings, more_helpers=helpers))
@@ -168,7 +168,7 @@ class Replay:
         """The decision about one frame; None for what is no IP packet."""
         if frame.data is None:
             return None
-        meta = self._meta(frame.data, frame.truncated, token)
+        meta = self.meta(frame.data, frame.truncated, token)
         decision = self.firewall.handle(frame.data, meta, frame.time)
         self._until_sweep -= 1
         if self._until_sweep == 0:
@@ -176,8 +176,8 @@ class Replay:
             self.firewall.conntrack.expire(frame.time, SWEEP_LOOKS)
         return decision
 
-    def _meta(self, data: bytes, truncated: bool, token: int) -> PacketMeta:
-        """In INPUT nothing goes out, in OUTPUT nothing comes in: there 0 stands for none."""
+    def meta(self, data: bytes, truncated: bool, token: int) -> PacketMeta:
+        """What the queue would say. In INPUT nothing goes out, in OUTPUT nothing comes in: 0."""
         in_index, out_index = self._routes.interfaces(data)
         if self._hook == HOOK_INPUT:
             out_index = 0

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
 from firewalld_py.conntrack.helpers.base import Readable
@@ -35,6 +35,7 @@ from firewalld_py.policy.nodes import (
     read_tree,
 )
 from firewalld_py.policy.rule import read_rule
+from firewalld_py.policy.rule_tests import RuleTest, read_tests, tests_beside
 
 VERSION: Final = 1
 MAX_RULES: Final = 200_000  # of one file
@@ -56,9 +57,13 @@ def load_rules(path: str | os.PathLike[str], helpers: Helpers = READABLE) -> Pol
 def read_rules(
     path: str | os.PathLike[str], helpers: Helpers = READABLE
 ) -> tuple[Policy | None, list[Problem]]:
-    """The rule file at `path`, or None and all its problems."""
+    """The rule file at `path`, or None and all its problems; with the tests of tests.d."""
     name = os.fspath(path)
-    return _read(Problems(name), helpers, lambda problems: read_tree(name, problems))
+    policy, problems = _read(Problems(name), helpers, lambda problems: read_tree(name, problems))
+    tests, of_tests = tests_beside(name)
+    if policy is None or of_tests:
+        return None, problems + of_tests
+    return replace(policy, tests=policy.tests + tests), []
 
 
 def parse_rules(
@@ -81,7 +86,7 @@ def _read(
             problems.add(1, 1, "the file is empty: expected a policy that begins with 'version: 1'")
     if problems.found:
         return None, problems.ordered()
-    return Policy(problems.file, VERSION, tuple(loader.chains)), []
+    return Policy(problems.file, VERSION, tuple(loader.chains), loader.tests), []
 
 
 def _version(text: str) -> int:
@@ -145,6 +150,7 @@ POLICY: Final = Table(
         ),
         Key("raw", mapping(_RAW), "prerouting and output", "rules before connection tracking"),
         Key("filter", mapping(_FILTER), "input, forward and output", "rules that decide"),
+        Key("tests", _unread, "a list of tests", "packets, and what the rules are to do with them"),
     ),
 )
 
@@ -156,6 +162,7 @@ class _Loader:
     file: str
     reading: Reading
     chains: list[Chain] = field(default_factory=list)
+    tests: tuple[RuleTest, ...] = ()
     rules: int = 0
 
     def read(self, tree: Node) -> None:
@@ -174,6 +181,8 @@ class _Loader:
         for name in ("input", "forward", "output"):
             if name in chains:
                 self.filter_chain(name, chains[name])
+        if "tests" in top:
+            self.tests = read_tests(cast("Node", top["tests"]), self.reading)
 
     def filter_chain(self, name: str, node: Node) -> None:
         """Read `{policy: ..., rules: [...]}`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from firewalld_py.policy.addresses import AddressRange
+from firewalld_py.policy.rule_tests import RuleTest
 
 Verdict = Literal["accept", "drop", "reject", "notrack", "continue"]
 
@@ -124,11 +125,15 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A whole rule file. Chains that do not stand in it are not here; they accept."""
+    """A whole rule file. Chains that do not stand in it are not here; they accept.
+
+    `tests` are those of the file, then those of the files in tests.d beside it.
+    """
 
     file: str
     version: int
     chains: tuple[Chain, ...]
+    tests: tuple[RuleTest, ...] = ()
 
     def rule_count(self) -> int:
         """The number of rules in all chains."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, Final
 
+from firewalld_py.conntrack.helpers.base import Helper
 from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.errors import PolicyErrors
 from firewalld_py.policy.load import Helpers, load_rules
+from firewalld_py.policy.trial import failed_tests
 from firewalld_py.rules.build import plan_rules
 from firewalld_py.service.journal import Log
 from firewalld_py.service.keeper import WorkerKeeper
@@ -23,11 +26,18 @@ ATTEMPTS: Final = 2  # a worker may end under a reload, for reasons of its own
 class PolicyInForce:
     """What the workers judge by: `generation`, `plan`, and the number of `rules` in it.
 
-    `helpers` are those that rules may name, with the connections that they can read. `last_error`
-    is why the last reload left the older rules in force, or None.
+    `helpers` are those that rules may name, with the connections that they can read; of them
+    `plugins` are not built in. `last_error` is why the last reload left the older rules in force,
+    or None.
     """
 
-    def __init__(self, config: Config, log: Log, helpers: Helpers = READABLE) -> None:
+    def __init__(
+        self,
+        config: Config,
+        log: Log,
+        helpers: Helpers = READABLE,
+        plugins: Iterable[Helper] = (),
+    ) -> None:
         self.generation = 0
         self.plan: dict[str, Any] = {}
         self.rules = 0
@@ -37,6 +47,7 @@ class PolicyInForce:
         self._config = config
         self._log = log
         self._helpers = helpers
+        self._plugins = list(plugins)
         self._spent = 0  # the highest generation that was sent to a worker
         self._turn = asyncio.Lock()
         self._next: asyncio.Task[str | None] | None = None
@@ -100,8 +111,14 @@ class PolicyInForce:
         return "the worker ended while it took the rules, and so did the next one"
 
     def _read(self) -> dict[str, Any]:
-        """Read, check and compile; in a thread, beside the packets' way. Raises PolicyErrors."""
-        return compile_policy(load_rules(self._config.rules, self._helpers), self._config)
+        """Read, check, test and compile; in a thread, beside the packets' way.
+
+        Raises PolicyErrors, also if the policy fails one of its tests.
+        """
+        policy = load_rules(self._config.rules, self._helpers)
+        if failed := failed_tests(policy, self._config, self._plugins):
+            raise PolicyErrors(failed)
+        return compile_policy(policy, self._config)
 
     def _number(self) -> int:
         self._spent += 1

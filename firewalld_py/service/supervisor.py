@@ -72,7 +72,7 @@ class Supervisor:
         self._lost_rejects = 0
         # The worker loads them too, and tells what is wrong with them.
         plugins = load_helpers(lambda _name, _what: None)
-        self._policy = PolicyInForce(config, log, with_plugins(plugins))
+        self._policy = PolicyInForce(config, log, with_plugins(plugins), plugins)
         self._keeper = WorkerKeeper(
             config, log, self._take_event, lambda: (self._policy.generation, self._policy.plan)
         )

@@ -140,3 +140,18 @@ def test_the_reload_verb_fails_with_the_errors_of_a_broken_file(with_rules: Daem
     assert done.returncode != 0
     assert f"rules.yaml:{BROKEN_LINE}" in done.stdout
     assert "did you mean" in done.stdout.lower()
+
+
+def test_rules_that_fail_their_own_test_are_not_put_in_force(
+    with_rules: Daemon, world: World
+) -> None:
+    packet = "{in: lan0, src: 10.1.0.5, dst: 203.0.113.9, proto: tcp, dport: 80}"
+    test = f"tests: [{{name: web is open, packet: {packet}, expect: accept, state: new}}]\n"
+    with_rules.write_rules(WEB_CLOSED + test)
+    reload = with_rules.command("reload")
+    assert reload.returncode == 5
+    assert f"rules.yaml:{WEB_CLOSED.count(chr(10)) + 1}:9: test" in reload.stdout
+    assert "test 'web is open': expected accept, state new" in reload.stdout
+    assert tcp_connect(world.client, SERVER4, 80) == "connected"
+    with_rules.write_rules(RULES + test)
+    assert with_rules.command("reload").returncode == 0

@@ -103,6 +103,27 @@ def test_a_warning_is_shown_and_is_no_failure(
     assert [(one["line"], one["severity"]) for one in shown["warnings"]] == [(6, "warning")]
 
 
+FAILING_TEST = """tests:
+  - name: ssh
+    chain: input
+    packet: {src: 10.1.0.5, dst: 10.1.0.1, dport: 22, flags: syn}
+    expect: accept
+"""
+
+
+def test_a_failing_test_is_a_problem(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules = config.parent / "r.yaml"
+    rules.write_text(GOOD_RULES + FAILING_TEST)
+    assert run(config=str(config)) == 5
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [f"{config}: ok"]
+    assert err.startswith(f"{rules}:4:5: test 'ssh': expected accept; 10.1.0.5:40000 > 10.1.0.1:22")
+    assert "got drop, state new, by 'filter/input/1' (" in err
+    rules.write_text(GOOD_RULES + FAILING_TEST.replace("accept", "drop"))
+    assert run(config=str(config)) == 0
+    assert capsys.readouterr().out.splitlines()[1] == f"{rules}: 1 rule, 1 chain, 1 test, ok"
+
+
 def test_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rules = config.parent / "r.yaml"
     assert run("--json", config=str(config)) == 0
@@ -110,7 +131,7 @@ def test_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "ok": True,
         "files": [
             {"file": str(config), "ok": True},
-            {"file": str(rules), "ok": True, "rules": 1, "chains": 1},
+            {"file": str(rules), "ok": True, "rules": 1, "chains": 1, "tests": 0},
         ],
         "problems": [],
         "warnings": [],

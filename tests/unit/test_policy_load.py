@@ -185,7 +185,10 @@ def test_a_helper_that_is_there_can_be_named() -> None:
         ),
         ("§[]\n", ["expected the policy as a mapping, found a list"]),
         ("version: 1\n§filtr: {}\n", ["unknown key 'filtr' in the policy => filter"]),
-        ("version: 1\n§sets: {}\n", ["unknown key 'sets' in the policy; known are: version, def"]),
+        (
+            "version: 1\n§bogus: {}\n",
+            ["unknown key 'bogus' in the policy; known are: version, def"],
+        ),
         ("version: 1\n§variables: {}\n", ["unknown key 'variables' in the policy => define"]),
         ("version: 1\nraw: {§input: []}\n", ["unknown key 'input' in raw; known are: prerouting"]),
         ("version: 1\nfilter: {§foward: {}}\n", ["unknown key 'foward' in filter => forward"]),

@@ -12,6 +12,7 @@ from firewalld_py.conntrack.tracker import make_settings
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import CONFIG, DEFAULT_RULES, Config, load_config
 from firewalld_py.policy.load import load_rules
+from firewalld_py.policy.trial import failed_tests
 from firewalld_py.rules.build import build_ruleset
 
 SHIPPED = Path(__file__).parents[2] / "config"
@@ -23,6 +24,13 @@ def test_shipped_rules_pass_the_check_and_build(path: Path) -> None:
     policy = load_rules(path)
     build_ruleset(compile_policy(policy, Config()))
     assert policy.rule_count() > 5
+
+
+@pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.stem)
+def test_shipped_rules_pass_their_own_tests(path: Path) -> None:
+    policy = load_rules(path)
+    assert len(policy.tests) >= 3
+    assert failed_tests(policy, Config()) == []
 
 
 @pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.stem)

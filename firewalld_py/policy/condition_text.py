@@ -1,0 +1,273 @@
+"""Conditions of rules in words: as they stand in the file, and what a packet has instead.
+
+A condition's own text is read from the file at the place of its key, so that one of any kind can be
+shown. What the packet has is known for the kinds below; of others it is only said that they fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from firewalld_py.conntrack.connection import LABELS, STATE_NAMES, Connection, CtInfo
+from firewalld_py.conntrack.flow import (
+    address_size,
+    destination,
+    destination_port,
+    source,
+    source_port,
+)
+from firewalld_py.packet.packet import Packet
+from firewalld_py.packet.protocols import IPPROTO_TCP
+from firewalld_py.packet.reasons import TRANSPORT_TOO_SHORT
+from firewalld_py.policy.addresses import address_text
+from firewalld_py.policy.checks import PROTOCOL_NAMES
+from firewalld_py.policy.errors import Problems
+from firewalld_py.policy.model import Match
+from firewalld_py.policy.names import (
+    ICMP,
+    ICMP_TYPES,
+    ICMPV6,
+    PORT_PROTOCOLS,
+    TCP_FLAGS,
+)
+from firewalld_py.policy.nodes import Mapping as MappingNode
+from firewalld_py.policy.nodes import Node, Scalar, Sequence, read_tree
+
+SHOWN_ITEMS: Final = 4  # of a list; of more the number is told
+SHOWN_TEXT: Final = 60  # characters
+MAX_NUMBERS: Final = 8  # labels of a connection that are told
+
+
+class WrittenConditions:
+    """How conditions stand in their files."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, dict[tuple[int, int], Node]] = {}
+
+    def text(self, file: str, match: Match) -> str:
+        """The condition as written: `dport 80, 443`, `not src $lan`."""
+        if file not in self._files:
+            self._files[file] = _values(file)
+        node = self._files[file].get((match.line, match.column))
+        value = str(match.value) if node is None else node_text(node)
+        text = value if len(value) <= SHOWN_TEXT else value[: SHOWN_TEXT - 1] + "…"
+        return f"{'not ' if match.inverted else ''}{match.key} {text}"
+
+
+def _values(file: str) -> dict[tuple[int, int], Node]:
+    """The node behind each key of a file, by the key's place."""
+    values: dict[tuple[int, int], Node] = {}
+    tree = read_tree(file, Problems(file))
+    waiting: list[Node] = [] if tree is None else [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Sequence):
+            waiting.extend(node.items)
+        elif isinstance(node, MappingNode):
+            for key, value in node.entries.values():
+                values[key.line, key.column] = value
+                waiting.append(value)
+    return values
+
+
+def node_text(node: Node) -> str:
+    """A value in one line: lists without brackets, their first elements only."""
+    if isinstance(node, Scalar):
+        return node.text
+    if isinstance(node, MappingNode):
+        inside = ", ".join(f"{key}: {node_text(value)}" for key, (_, value) in node.entries.items())
+        return f"{{{inside}}}"
+    shown = ", ".join(node_text(item) for item in node.items[:SHOWN_ITEMS])
+    more = len(node.items) - SHOWN_ITEMS
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+class Facts:
+    """What is known of one packet where a rule asks; `names` are interfaces by index."""
+
+    def __init__(self, packet: Packet, info: CtInfo, mark: int, names: Mapping[int, str]) -> None:
+        self.packet = packet
+        self.info = info
+        self.mark = mark
+        self.names = names
+
+    def text(self, key: str) -> str:
+        """Why a condition with this key is not met, "" if nobody can say it."""
+        say = _SAY.get(key)
+        if say is not None:
+            return say(self)
+        value = getattr(self.packet, key, None)
+        return f"the packet has {value}" if isinstance(value, int) else ""
+
+
+def _state(facts: Facts) -> str:
+    return f"the packet is {STATE_NAMES.get(facts.info.state, 'not tracked yet').lower()}"
+
+
+def _family(facts: Facts) -> str:
+    return f"the packet is IPv{facts.packet.version}"
+
+
+def _protocol(facts: Facts) -> str:
+    return f"the packet is {protocol_name(facts.packet.protocol)}"
+
+
+def protocol_name(number: int) -> str:
+    """As rules call it; -1 is none."""
+    return "of no known protocol" if number < 0 else PROTOCOL_NAMES.get(number, str(number))
+
+
+def _interface(facts: Facts, index: int, came: str) -> str:
+    if index == 0:
+        return f"the packet {came} by none"
+    return f"the packet {came} by {facts.names.get(index, f'interface {index}')}"
+
+
+def _in(facts: Facts) -> str:
+    return _interface(facts, facts.packet.meta.in_index, "came")
+
+
+def _out(facts: Facts) -> str:
+    return _interface(facts, facts.packet.meta.out_index, "leaves")
+
+
+def _port(facts: Facts, number: int) -> str:
+    if not facts.packet.has_ports:
+        name = protocol_name(facts.packet.protocol)
+        cut = facts.packet.protocol in PORT_PROTOCOLS
+        return f"the packet is {name}{', too short for ports' if cut else ' and has no ports'}"
+    return f"the packet has {number}"
+
+
+def _sport(facts: Facts) -> str:
+    return _port(facts, facts.packet.sport)
+
+
+def _dport(facts: Facts) -> str:
+    return _port(facts, facts.packet.dport)
+
+
+def octets_text(address: bytes) -> str:
+    """An address; octets that are none are shown as such."""
+    if len(address) not in (4, 16):
+        return "none"
+    return address_text(4 if len(address) == 4 else 6, int.from_bytes(address, "big"))
+
+
+def _src(facts: Facts) -> str:
+    return f"the packet has {octets_text(facts.packet.src)}"
+
+
+def _dst(facts: Facts) -> str:
+    return f"the packet has {octets_text(facts.packet.dst)}"
+
+
+def icmp_text(packet: Packet) -> str:
+    """Type and code: `echo-request`, `destination-unreachable/3`."""
+    types = ICMP_TYPES.get(packet.protocol, {})
+    names = [name for name, number in types.items() if number == packet.icmp_type]
+    name = names[0] if names else str(packet.icmp_type)
+    return f"{name}/{packet.icmp_code}" if packet.icmp_code else name
+
+
+def _icmp(facts: Facts) -> str:
+    packet = facts.packet
+    if packet.protocol not in (ICMP, ICMPV6) or packet.fault == TRANSPORT_TOO_SHORT:
+        return _protocol(facts)
+    return f"the packet has {icmp_text(packet)}"
+
+
+def flags_text(bits: int) -> str:
+    """TCP flags as `syn+ack`."""
+    names = [name for name, bit in TCP_FLAGS.items() if bit & bits and name != "all"]
+    return "+".join(names) or "none"
+
+
+def _flags(facts: Facts) -> str:
+    if facts.packet.protocol != IPPROTO_TCP:
+        return _protocol(facts)
+    return f"the packet has {flags_text(facts.packet.tcp_flags)}"
+
+
+def _mark(facts: Facts) -> str:
+    return f"the packet has {facts.mark:#x}"
+
+
+def _of_connection(facts: Facts, tell: Callable[[Connection], str]) -> str:
+    connection = facts.info.connection
+    return "the packet has no connection" if connection is None else tell(connection)
+
+
+def _connmark(facts: Facts) -> str:
+    return _of_connection(facts, lambda connection: f"its connection has {connection.mark:#x}")
+
+
+def _label(facts: Facts) -> str:
+    def tell(connection: Connection) -> str:
+        bits = connection.labels()
+        numbers = [str(number) for number in range(LABELS) if bits >> number & 1][:MAX_NUMBERS]
+        return f"its connection has {', '.join(numbers) or 'none'}"
+
+    return _of_connection(facts, tell)
+
+
+def _zone(facts: Facts) -> str:
+    return _of_connection(facts, lambda connection: f"its connection is in {connection.zone()}")
+
+
+_SAY: Final[dict[str, Callable[[Facts], str]]] = {
+    "state": _state,
+    "family": _family,
+    "proto": _protocol,
+    "in": _in,
+    "out": _out,
+    "sport": _sport,
+    "dport": _dport,
+    "src": _src,
+    "dst": _dst,
+    "icmp": _icmp,
+    "icmpv6": _icmp,
+    "flags": _flags,
+    "tcp_flags": _flags,
+    "mark": _mark,
+    "connmark": _connmark,
+    "label": _label,
+    "zone": _zone,
+}
+
+
+def end_text(address: bytes, port: int) -> str:
+    """An address with its port, if it is not 0."""
+    text = octets_text(address)
+    if not port:
+        return text
+    return f"[{text}]:{port}" if len(address) == 16 else f"{text}:{port}"
+
+
+def connection_text(connection: Connection) -> str:
+    """The connection by its first packet: `tcp 10.1.0.5:40000 > 203.0.113.9:80`."""
+    key = connection.original_key
+    protocol = key[2 * address_size(key) + 4]
+    with_ports = protocol in PORT_PROTOCOLS
+    ends = (
+        end_text(source(key), source_port(key) if with_ports else 0),
+        end_text(destination(key), destination_port(key) if with_ports else 0),
+    )
+    return f"{protocol_name(protocol)} {' > '.join(ends)}"
+
+
+def packet_line(packet: Packet) -> str:
+    """The packet in one line: `tcp syn 10.1.0.5:40000 > 203.0.113.9:80, 40 octets`."""
+    if packet.version == 0:
+        return f"no IP packet, {len(packet.data)} octets"
+    what = protocol_name(packet.protocol)
+    if packet.fragment:
+        what += " fragment"
+    elif packet.protocol == IPPROTO_TCP:
+        what += f" {flags_text(packet.tcp_flags)}"
+    elif packet.protocol in (ICMP, ICMPV6):
+        what += f" {icmp_text(packet)}"
+    sport, dport = (packet.sport, packet.dport) if packet.has_ports else (0, 0)
+    ends = f"{end_text(packet.src, sport)} > {end_text(packet.dst, dport)}"
+    return f"{what} {ends}, {packet.length} octets"
