@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from firewalld_py.policy.addresses import BITS, AddressRange, families
 from firewalld_py.policy.matches_connection import CONNECTION_KINDS
+from firewalld_py.policy.matches_payload import PAYLOAD_KINDS, WITH_PAYLOAD
 from firewalld_py.policy.model import Action, Match
 from firewalld_py.policy.names import ALL_STATES, ICMP, ICMPV6, PORT_PROTOCOLS, PROTOCOLS, TCP
 from firewalld_py.policy.timeouts import protocols_of
@@ -170,6 +171,9 @@ def _check_protocols(matches: tuple[Match, ...]) -> Iterator[Finding]:
         if match.kind in ("sport", "dport") and possible is not None and possible - PORT_PROTOCOLS:
             without = listed(possible - PORT_PROTOCOLS)
             yield match, f"{match.key} needs a protocol with ports, {without} has none"
+        elif match.kind in PAYLOAD_KINDS and possible is not None and not possible & WITH_PAYLOAD:
+            others = listed(possible)
+            yield match, f"{match.key} is for tcp, udp and udplite: of {others} it never matches"
 
 
 def listed(numbers: frozenset[int]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from firewalld_py.policy.checks import IMPLIED, covers_all
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.matches_connection import ADDRESS_KINDS, CONNECTION_KINDS
+from firewalld_py.policy.matches_payload import PAYLOAD_KINDS
 from firewalld_py.policy.matches_rate import RATE_KINDS
 from firewalld_py.policy.model import Action, Mark, Match, Policy, Rule
 
@@ -45,6 +46,7 @@ _ORDER: Final = {
             "tcp_option",
             "mss",
             *CONNECTION_KINDS,
+            *PAYLOAD_KINDS,
             *RATE_KINDS,
         )
     )

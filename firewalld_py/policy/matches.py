@@ -11,6 +11,7 @@ from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, items_
 from firewalld_py.policy.lists import ADDRESSES, INTERFACES, PORTS, listed, plain_list
 from firewalld_py.policy.matches_connection import CONNECTION_KEYS
 from firewalld_py.policy.matches_packet import PACKET_KEYS
+from firewalld_py.policy.matches_payload import PAYLOAD_KEYS
 from firewalld_py.policy.matches_rate import RATE_KEYS
 from firewalld_py.policy.model import Match, MatchValue
 from firewalld_py.policy.names import ICMP, ICMPV6
@@ -209,6 +210,7 @@ MATCHES: Final = Table(
         ),
         *PACKET_KEYS,
         *CONNECTION_KEYS,
+        *PAYLOAD_KEYS,
         *RATE_KEYS,
     ),
 )

@@ -119,7 +119,7 @@ RATE_KEYS: Final = (
         _limit,
         LIMIT,
         "as many packets as the rate allows, of those that meet the rule's other conditions; "
-        "negated, those above it",
+        "negated, those above it. Each worker counts by itself, and a reload begins anew",
         also=("hashlimit", "rate", "rate_limit"),
     ),
     Key(

@@ -26,6 +26,7 @@ from firewalld_py.rules.matches_packet import (
     TosMatch,
     TtlMatch,
 )
+from firewalld_py.rules.matches_payload import ContainsMatch, PayloadMatch
 from firewalld_py.rules.matches_rate import (
     EveryMatch,
     LimitMatch,
@@ -165,6 +166,17 @@ def _probability(inverted: bool, value: Any) -> Match:
     return ProbabilityMatch(inverted, int(threshold), int(seed))
 
 
+def _payload(inverted: bool, value: Any) -> Match:
+    offset, octets = value
+    return PayloadMatch(inverted, int(offset), bytes.fromhex(octets))
+
+
+def _contains(inverted: bool, value: Any) -> Match:
+    start, end, patterns = value
+    found = [bytes.fromhex(pattern) for pattern in patterns]
+    return ContainsMatch(inverted, int(start), int(end), found)
+
+
 # Raises TypeError or ValueError for a value that policy/compile.py does not make.
 BUILDERS: Final[dict[str, Builder]] = {
     "length": _length,
@@ -189,6 +201,8 @@ BUILDERS: Final[dict[str, Builder]] = {
     "reply_sport": _reply_sport,
     "reply_dport": _reply_dport,
     "connection_proto": _connection_proto,
+    "payload": _payload,
+    "contains": _contains,
     "limit": _limit,
     "quota": _quota,
     "every": _every,

@@ -17,6 +17,7 @@ from firewalld_py.packet.packet import Packet
 from firewalld_py.rules.classifier import Classifier
 from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.matches import MARK_MASK, Interfaces, Match
+from firewalld_py.rules.matches_payload import ContainsMatch, PayloadMatch
 
 # Verdicts of a rule. DROP and ACCEPT are also the kernel's numbers (NF_DROP, NF_ACCEPT).
 DROP: Final = 0
@@ -284,6 +285,15 @@ class Ruleset:
             self.filter_forward,
             self.filter_output,
         ]
+
+    def reads_payload(self) -> bool:
+        """Whether some rule asks for octets far behind a packet's headers."""
+        for chain in self.chains():
+            for rule in chain.rules:
+                for match in rule.matches:
+                    if isinstance(match, (PayloadMatch, ContainsMatch)):
+                        return True
+        return False
 
     def assigns_helpers(self) -> bool:
         """Whether some rule gives a helper to connections."""

@@ -224,7 +224,7 @@ class Worker:
             else:
                 ruleset = self._builder.finish()
                 ruleset.interfaces.set_names(self._names)
-                if ruleset.assigns_helpers():
+                if ruleset.assigns_helpers() or ruleset.reads_payload():
                     self._have_whole_packets()
                 self._builder = None
                 self._retired.append(self._firewall.ruleset)

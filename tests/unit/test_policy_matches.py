@@ -249,3 +249,56 @@ def test_what_counts_is_asked_last() -> None:
 )
 def test_slips_in_conditions_that_count(conditions: str, message: str) -> None:
     assert_refused(conditions, message)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "match"),
+    [
+        ("payload: {octets: 16 03 01}", ["payload", False, [0, "160301"]]),
+        ("payload: {at: 5, octets: 0xAbCd}", ["payload", False, [5, "abcd"]]),
+        ("payload: {octets: 'aa:bb'}", ["payload", False, [0, "aabb"]]),
+        ("not: {payload: {octets: '16'}}", ["payload", True, [0, "16"]]),
+        ("contains: abc", ["contains", False, [0, 65535, ["616263"]]]),
+        ("contains: [a, ' b ', '5']", ["contains", False, [0, 65535, ["61", "206220", "35"]]]),
+        ("contains: é", ["contains", False, [0, 65535, ["c3a9"]]]),
+        (
+            "contains: {text: a, octets: [00 ff, '01'], from: 2, to: 9}",
+            ["contains", False, [2, 9, ["61", "00ff", "01"]]],
+        ),
+    ],
+)
+def test_conditions_on_payload(conditions: str, match: list[object]) -> None:
+    assert matches_of(conditions) == [match]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        ("payload: §16 03", "payload: expected a payload as a mapping, found"),
+        ("payload: §{at: 5}", "octets is missing in a payload: name octets in hexadecimal"),
+        ("payload: {octets: §1}", "octets: expected octets in hexadecimal (16 03 01), found '1'"),
+        ("payload: {octets: §xyz}", "octets: expected octets in hexadecimal"),
+        ("payload: {octets: §''}", "octets: expected octets in hexadecimal"),
+        (
+            "payload: {octets: §" + "00" * 129 + "}",
+            "octets: expected at most 128 octets, found 129",
+        ),
+        ("payload: {at: §70000, octets: 00}", "at: expected a number from 0 to 65535"),
+        ("payload: {§offset: 0, octets: 00}", "unknown key 'offset' in a payload => at"),
+        ("contains: §''", "contains: expected a text of at most 128 octets, found 0"),
+        ("contains: §" + "x" * 129, "contains: expected a text of at most 128 octets, found 129"),
+        ("contains: §{from: 3}", "contains: nothing is looked for: add text or octets"),
+        ("contains: {text: §[]}", "text: expected a text of at most 128 octets, found an empty"),
+        ("contains: §{text: abc, to: 2}", "contains: never matches: what is looked for is longer"),
+        ("contains: §{text: abc, from: 9, to: 5}", "contains: never matches: what is looked for"),
+        ("contains: {text: a, §string: b}", "unknown key 'string' in contains => text"),
+        ("proto: icmp, §contains: abc", "contains is for tcp, udp and udplite: of icmp it never"),
+        (
+            "proto: [gre, esp], not: {§contains: abc}",
+            "contains is for tcp, udp and udplite: of gre",
+        ),
+        ("icmpv6: 128, §payload: {octets: 00}", "payload is for tcp, udp and udplite: of icmpv6"),
+    ],
+)
+def test_slips_in_conditions_on_payload(conditions: str, message: str) -> None:
+    assert_refused(conditions, message)

@@ -34,6 +34,8 @@ VALUES: Final[dict[str, Any]] = {
     "reply_sport": [[22, 80]],
     "reply_dport": [[22, 80], [443, 443]],
     "connection_proto": [6, 17],
+    "payload": [0, "160301"],
+    "contains": [0, 100, ["6162", "63"]],
     "limit": [10.0, 5, 1, 24, 64, False, 1000],
     "quota": 1000,
     "every": 3,

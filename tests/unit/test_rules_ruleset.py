@@ -111,6 +111,14 @@ def test_a_rule_set_says_whether_it_assigns_helpers() -> None:
     assert not build_ruleset(plan(prerouting=[rule("notrack")])).assigns_helpers()
 
 
+def test_a_rule_set_says_whether_it_reads_payload() -> None:
+    for match in (("payload", [0, "00"]), ("!contains", [0, 9, ["00"]])):
+        reading = rule("drop", TO_53, match)
+        assert build_ruleset(plan([rule("accept"), reading])).reads_payload()
+        assert build_ruleset(plan(raw_output=[reading])).reads_payload()
+    assert not build_ruleset(plan([rule("drop", TO_53)])).reads_payload()
+
+
 def test_a_log_limit_swallows_lines_and_the_next_line_says_how_many() -> None:
     chain = chain_of(rule("drop", log=log("no ", rate=1.0, burst=2)))
 
