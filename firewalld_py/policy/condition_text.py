@@ -22,6 +22,7 @@ from firewalld_py.packet.protocols import IPPROTO_TCP
 from firewalld_py.packet.reasons import TRANSPORT_TOO_SHORT
 from firewalld_py.policy.addresses import address_text
 from firewalld_py.policy.checks import PROTOCOL_NAMES
+from firewalld_py.policy.condition_facts import FACTS
 from firewalld_py.policy.errors import Problems
 from firewalld_py.policy.model import Match
 from firewalld_py.policy.names import (
@@ -97,6 +98,8 @@ class Facts:
         say = _SAY.get(key)
         if say is not None:
             return say(self)
+        if key in FACTS:
+            return FACTS[key](self.packet, self.info)
         value = getattr(self.packet, key, None)
         return f"the packet has {value}" if isinstance(value, int) else ""
 

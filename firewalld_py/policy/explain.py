@@ -24,6 +24,7 @@ from firewalld_py.conntrack.connection import (
 from firewalld_py.packet.packet import Packet, PacketMeta
 from firewalld_py.packet.reasons import OK, POLICY, RULE
 from firewalld_py.pipeline import BEFORE_TRACKING, Decision, Firewall
+from firewalld_py.policy.checks import IMPLIED
 from firewalld_py.policy.compile import Plan
 from firewalld_py.policy.condition_text import (
     Facts,
@@ -36,10 +37,15 @@ from firewalld_py.policy.model import Rule as PolicyRule
 from firewalld_py.policy.reason_text import reason_text
 from firewalld_py.rules.build import plan_rules
 from firewalld_py.rules.matches import MARK_MASK
+from firewalld_py.rules.matches_rate import CountingMatch
 from firewalld_py.rules.ruleset import CONTINUE, VERDICT_NAMES, Chain, Rule
 
 # Said of a rule that was not met although each of its conditions, asked again, is.
 NOT_THEN: Final = "not met at that moment; asked again, it is (it depends on more than the packet)"
+
+
+# Said of a condition that counts packets, and so cannot be asked twice.
+COUNTED: Final = "by its count of packets so far"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +152,14 @@ class Explainer:
         """The first condition of a rule that fails, as written; and what the packet has."""
         source, written = self.source(rule)
         for match, condition in zip(rule.matches, written, strict=True):
+            # They stand last, all before them is met: it was this one, or one of those behind it.
+            if isinstance(match, CountingMatch) and condition is not None:
+                return self._written.text(source.file, condition), COUNTED
             if match.matches(packet, info, mark):
                 continue
             facts = Facts(packet, info, mark, self._names)
             if condition is None:
-                implied = next((one.key for one in source.matches if one.key in _IMPLYING), "")
+                implied = next((one.key for one in source.matches if one.key in IMPLIED), "")
                 return f"{implied} (which says the protocol)", facts.text("proto")
             return self._written.text(source.file, condition), facts.text(condition.key)
         return "", NOT_THEN
@@ -183,9 +192,6 @@ class _Walk:
                 info.connection.add_labels(rule.labels)
             if rule.verdict != CONTINUE:
                 return
-
-
-_IMPLYING: Final = ("icmp", "icmpv6", "flags", "tcp_flags")
 
 
 def _matches_of(source: PolicyRule, planned: Any) -> list[Match | None]:

@@ -23,7 +23,13 @@ SWEPT_AT_ONCE: Final = 16  # entries that are looked at to find room for one
 _32_BITS: Final = 0xFFFFFFFF
 
 
-class LimitMatch(Match):
+class CountingMatch(Match):
+    """One whose answer changes what it answers next: it is asked once for a packet, never again."""
+
+    __slots__ = ()
+
+
+class LimitMatch(CountingMatch):
     """`-m limit`: met as long as the rate is kept; the inverse by what is above it."""
 
     __slots__ = ("bucket",)
@@ -36,7 +42,7 @@ class LimitMatch(Match):
         return self.bucket.take(packet.meta.arrived) != self.inverted
 
 
-class LimitPerMatch(Match):
+class LimitPerMatch(CountingMatch):
     """`-m hashlimit`: a limit for each address, network, port, or what is asked of them.
 
     `per` are PER_ bits; of addresses the first `mask_v4` or `mask_v6` bits count. There is room for
@@ -115,7 +121,7 @@ def masked(address: bytes, bits: int) -> bytes:
     return address[:whole] + bytes((rest,)) + bytes(len(address) - whole - 1)
 
 
-class QuotaMatch(Match):
+class QuotaMatch(CountingMatch):
     """`-m quota`: met until so many octets have gone; a packet that is too long ends it, too."""
 
     __slots__ = ("left",)
@@ -132,7 +138,7 @@ class QuotaMatch(Match):
         return self.inverted
 
 
-class EveryMatch(Match):
+class EveryMatch(CountingMatch):
     """`-m statistic --mode nth`: the first of every so many packets."""
 
     __slots__ = ("every", "passed")
@@ -150,7 +156,7 @@ class EveryMatch(Match):
         return is_first != self.inverted
 
 
-class ProbabilityMatch(Match):
+class ProbabilityMatch(CountingMatch):
     """`-m statistic --mode random`: a share of `threshold` in 2^32 of the packets.
 
     Which ones follows from the seed and the count alone: a capture is judged the same each time.
