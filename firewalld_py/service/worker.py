@@ -241,7 +241,7 @@ class Worker:
             self._listing = None
 
     def _have_whole_packets(self) -> None:
-        """A helper reads to the end of what a connection says, as the kernel's do.
+        """A helper reads to the end of what a connection says, as the kernel's do; rules may, too.
 
         Up to the end of this process: connections keep their helpers when the rules change.
         """

@@ -104,6 +104,16 @@ def test_whole_packets_are_copied_from_the_start_if_a_rule_assigns_a_helper(
     assert worker.bench.state().copy_range == MAX_COPY_RANGE
 
 
+def test_a_rule_reads_payload_beyond_the_configured_copy_range(worker: WorkerBench) -> None:
+    started(worker)
+    worker.rules(2, plan(output=[rule("drop", ("contains", [0, 65535, [b"secret".hex()]]))]))
+    assert worker.expect(RulesInForce) == RulesInForce(2)
+    assert worker.bench.state().copy_range == MAX_COPY_RANGE
+    harmless = bytes(50_006)
+    worker.bench.send(bytes(50_000) + b"secret", harmless)
+    assert worker.bench.received(1) == [harmless]
+
+
 def test_a_packet_that_is_longer_than_any_copy_range_is_judged(worker: WorkerBench) -> None:
     worker.configure(copy_range=65535)
     worker.rules(1, plan(policy="drop", output=[rule("accept", ("state", NEW))]))
