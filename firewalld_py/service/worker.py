@@ -214,7 +214,9 @@ class Worker:
         """One step of building a rule set beside the one in force."""
         try:
             if isinstance(message, RulesBegin):
-                self._builder = RulesetBuilder(message.interfaces, message.policies)
+                self._builder = RulesetBuilder(
+                    message.interfaces, message.policies, message.user_chains
+                )
                 self._building = message.generation
             elif self._builder is None or message.generation != self._building:
                 return  # of a rule set that was refused already, or overtaken by a newer one
