@@ -14,6 +14,7 @@ from firewalld_py.rules.build import CHAINS
 from firewalld_py.rules.calls import call_faults
 
 MAX_NAME: Final = 64  # characters of a chain's name; iptables has 28
+MAX_CHAINS: Final = 10_000  # of one table; a worker makes them all at once
 CHAINS_FORM: Final = "a mapping from names to lists of rules"
 _NAME: Final = f"a chain's name: at most {MAX_NAME} characters without space, comma or /"
 # What would be mistaken for something else where rules and chains are named.

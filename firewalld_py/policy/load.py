@@ -12,7 +12,7 @@ from typing import Final, cast
 from firewalld_py.conntrack.helpers.base import Readable
 from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.policy import values
-from firewalld_py.policy.chains import CHAINS_FORM, check_chains, check_name, names_of
+from firewalld_py.policy.chains import CHAINS_FORM, MAX_CHAINS, check_chains, check_name, names_of
 from firewalld_py.policy.defines import Defines, read_defines
 from firewalld_py.policy.errors import (
     Fault,
@@ -205,7 +205,10 @@ class _Loader:
         if not isinstance(node, Mapping):
             self.reading.fault(node, f"{table}/chains: expected {CHAINS_FORM}, found {found(node)}")
             return
-        for name, (key, rules) in node.entries.items():
+        for number, (name, (key, rules)) in enumerate(node.entries.items()):
+            if number == MAX_CHAINS:
+                self.reading.fault(key, f"{table}/chains: more than {MAX_CHAINS} chains")
+                break
             try:
                 check_name(table, name)
             except Fault as fault:

@@ -255,15 +255,16 @@ class Chain:
             return JUDGED
         return LEAVE if rule.verdict == GOTO else GO_ON
 
-    def release(self, count: int) -> bool:
-        """Free about `count` rules of a chain that judges no longer; whether none are left.
-
-        All at once would take 10 ms for 10 000 of them.
-        """
-        if self.rules:
-            del self.rules[-count:]
-            return False
-        return self.classifier is None or self.classifier.release(count)
+    def release(self, count: int) -> int:
+        """Free up to `count` rules and the like; how many less it were, 0 if some may be left."""
+        count -= 1  # the chain itself
+        freed = min(count, len(self.rules))
+        if freed > 0:
+            del self.rules[len(self.rules) - freed :]
+            count -= freed
+        if count > 0 and self.classifier is not None:
+            count = self.classifier.release(count)
+        return max(count, 0)
 
     def _act(self, rule: Rule, connection: Connection | None, outcome: Outcome, now: float) -> None:
         """What a rule does beside its verdict."""
@@ -331,7 +332,25 @@ class Ruleset:
     def assigns_helpers(self) -> bool:
         """Whether some rule gives a helper to connections."""
         for chain in self.chains():
+            if chain.table != "raw":
+                continue
             for rule in chain.rules:
                 if rule.template is not None and rule.template.helper:
                     return True
         return False
+
+    def release(self, count: int) -> bool:
+        """Free up to `count` rules and the like of a rule set that judges no longer; whether all.
+
+        All at once would take 10 ms for 10 000 rules.
+        """
+        while self.user_chains:
+            count = self.user_chains[-1].release(count)
+            if count == 0:
+                return False
+            self.user_chains.pop()
+        for chain in self.chains():
+            count = chain.release(count)
+            if count == 0:
+                return False
+        return True

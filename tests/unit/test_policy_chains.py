@@ -7,6 +7,7 @@ import json
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.pipeline import Decision
 from firewalld_py.policy.advice import advise
+from firewalld_py.policy.chains import MAX_CHAINS
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.load import parse_rules
@@ -145,6 +146,12 @@ def test_names_of_chains_are_checked() -> None:
     assert_problems(
         filter_text("chains:", "  §- web"), "filter/chains: expected a mapping from names to lists"
     )
+
+
+def test_there_are_so_many_chains_at_most() -> None:
+    chains = [f"  c{number}: " for number in range(MAX_CHAINS)]
+    parsed(filter_text("chains:", *chains))
+    assert_problems(filter_text("chains:", *chains, "  §one-more:"), "filter/chains: more than")
 
 
 def test_a_chain_is_a_list_of_rules() -> None:
