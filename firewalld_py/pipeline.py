@@ -43,9 +43,10 @@ class Decision:
     """The verdict on one packet, and all that explains it.
 
     `verdict` is ACCEPT or DROP; `reason` is what decided (RULE, POLICY or a fault's number);
-    `info.reason` is why an INVALID packet is INVALID. `rule` is None if `chain`'s policy decided.
-    `mark` is the packet's mark afterwards. `reject_with` is "" or the kind of answer that is due.
-    `logs` is None or the log lines that are due, each with the chain whose rule wants it.
+    `info.reason` is why an INVALID packet is INVALID. `rule` is None if `chain`'s policy decided;
+    it stands in `rule_chain`, which is `chain` or one that it leads to. `mark` is the packet's mark
+    afterwards. `reject_with` is "" or the kind of answer that is due. `logs` is None or the log
+    lines that are due, each with the chain whose rule wants it.
 
     A fragment whose datagram is not whole yet is `held`: it gets its verdict later, with the
     decision that has its token in `released`, or is dropped once it is among
@@ -63,6 +64,7 @@ class Decision:
         "reject_with",
         "released",
         "rule",
+        "rule_chain",
         "verdict",
     )
 
@@ -76,6 +78,7 @@ class Decision:
         self.chain = chain
         self.mark = mark
         self.rule: Rule | None = None
+        self.rule_chain = chain
         self.reject_with = ""
         self.logs: list[tuple[Chain, LogHit]] | None = None
         self.held = False
@@ -113,7 +116,7 @@ class Firewall:
 
         raw = raw_chain.evaluate(packet, BEFORE_TRACKING, meta.mark, now)
         if raw.verdict == DROP:
-            return _decide(DROP, packet, BEFORE_TRACKING, raw_chain, raw, raw, raw_chain, now)
+            return _decide(DROP, packet, BEFORE_TRACKING, raw_chain, raw, raw, now)
 
         if raw.verdict == NOTRACK:
             info = CtInfo(UNTRACKED)
@@ -125,7 +128,7 @@ class Firewall:
         if outcome.changes and info.connection is not None:
             self.conntrack.changed(info.connection, outcome.changes, now)
 
-        decision = _decide(verdict, packet, info, filter_chain, outcome, raw, raw_chain, now)
+        decision = _decide(verdict, packet, info, filter_chain, outcome, raw, now)
         if verdict == ACCEPT:
             reason = self.conntrack.confirm(info, packet, now)
             if reason != OK:
@@ -184,7 +187,6 @@ def _decide(
     chain: Chain,
     outcome: Outcome,
     raw: Outcome,
-    raw_chain: Chain,
     now: float,
 ) -> Decision:
     """Gather what the chains said."""
@@ -193,21 +195,21 @@ def _decide(
         verdict, POLICY if rule is None else RULE, packet, info, chain, outcome.mark
     )
     decision.rule = rule
+    if outcome.chain is not None:
+        decision.rule_chain = outcome.chain
     if rule is not None and rule.verdict == REJECT:
         bucket = rule.reject_bucket
         if bucket is None or bucket.take(now):
             decision.reject_with = rule.reject_with
     if raw.logs is not None or outcome.logs is not None:
-        decision.logs = _due_logs(raw, raw_chain, outcome, chain)
+        decision.logs = _due_logs(raw, outcome)
     return decision
 
 
-def _due_logs(
-    raw: Outcome, raw_chain: Chain, outcome: Outcome, chain: Chain
-) -> list[tuple[Chain, LogHit]]:
+def _due_logs(raw: Outcome, outcome: Outcome) -> list[tuple[Chain, LogHit]]:
     due: list[tuple[Chain, LogHit]] = []
     if raw.logs is not None:
-        due.extend([(raw_chain, hit) for hit in raw.logs])
+        due.extend([(hit.chain, hit) for hit in raw.logs])
     if outcome is not raw and outcome.logs is not None:
-        due.extend([(chain, hit) for hit in outcome.logs])
+        due.extend([(hit.chain, hit) for hit in outcome.logs])
     return due

@@ -13,7 +13,7 @@ from firewalld_py.rules.build import Plan, build_ruleset
 def rule(verdict: str, *matches: tuple[str, Any], name: str = "", **more: Any) -> Plan:
     """One rule; a match is (kind, value), inverted if the kind begins with "!".
 
-    `more` are the plan's log, mark, connmark, labels, template and reject.
+    `more` are the plan's log, mark, connmark, labels, template, reject and chain.
     """
     return {
         "name": name or verdict,
@@ -52,8 +52,12 @@ def plan(
     input_: list[Plan] | None = None,
     output: list[Plan] | None = None,
     interfaces: list[str] | None = None,
+    chains: dict[str, list[Plan]] | None = None,
 ) -> Plan:
-    """A whole plan with these rules; `policy` is that of all filter chains."""
+    """A whole plan with these rules; `policy` is that of all filter chains.
+
+    `chains` are those that rules lead to, by places such as "filter/web".
+    """
     return {
         "interfaces": interfaces or [],
         "raw": {"prerouting": prerouting or [], "output": raw_output or []},
@@ -61,6 +65,7 @@ def plan(
             name: {"policy": policy, "rules": rules or []}
             for name, rules in (("input", input_), ("forward", forward), ("output", output))
         },
+        "chains": chains or {},
     }
 
 

@@ -127,7 +127,7 @@ class Summary:
             return
         self._verdicts[decision.verdict_name()] += 1
         self._states[STATE_NAMES.get(decision.info.state, "before tracking")] += 1
-        place = f"{decision.chain.table}/{decision.chain.name}"
+        place = f"{decision.rule_chain.table}/{decision.rule_chain.name}"
         by = "(policy)" if decision.rule is None else decision.rule.name
         self._decided[place, by] += 1
 

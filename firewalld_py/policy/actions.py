@@ -6,6 +6,7 @@ from typing import Final, cast
 
 from firewalld_py.conntrack.helpers.control_ports import OF_MODULE
 from firewalld_py.policy import packet_values, values
+from firewalld_py.policy.chains import read_target
 from firewalld_py.policy.errors import Fault, nearest, quoted
 from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, items_of, one, text_of
 from firewalld_py.policy.model import Action, Log, Mark, Verdict
@@ -16,14 +17,15 @@ from firewalld_py.policy.timeouts import TIMEOUTS
 MAX_PREFIX: Final = 64  # characters, as the kernel's NFLOG
 MAX_BURST: Final = 1_000_000
 
-VERDICTS: Final = ("accept", "drop", "reject", "notrack")
+VERDICTS: Final = ("accept", "drop", "reject", "notrack", "return")
+TO_CHAIN: Final = ("jump", "goto")
 WORDS: Final = (*VERDICTS, "log")
 EXPECTED: Final = (
-    "accept, drop, reject, {reject: KIND}, notrack, log, {mark: VALUE/MASK}, "
-    "{connmark: VALUE/MASK}, {label: NUMBER}, {helper: NAME}, {zone: NUMBER} or "
-    "{timeout: {NAME: DURATION}}"
+    "accept, drop, reject, {reject: KIND}, notrack, return, {jump: CHAIN}, {goto: CHAIN}, log, "
+    "{mark: VALUE/MASK}, {connmark: VALUE/MASK}, {label: NUMBER}, {helper: NAME}, {zone: NUMBER} "
+    "or {timeout: {NAME: DURATION}}"
 )
-FORM: Final = f"one or a list of: {EXPECTED}; accept, drop, reject and notrack only at its end"
+FORM: Final = f"one or a list of: {EXPECTED}; what ends the rule or leads elsewhere only at its end"
 _LEVEL: Final = f"a syslog level ({', '.join(LEVELS)}, or 0-7)"
 # Words of other tools for what is meant here.
 _ALSO: Final = {
@@ -34,6 +36,8 @@ _ALSO: Final = {
     "discard": "drop",
     "tcp-reset": "{reject: tcp-reset}",
     "ct": "notrack",
+    "jump": "{jump: CHAIN}",
+    "goto": "{goto: CHAIN}",
 }
 
 LOG: Final = Table(
@@ -123,6 +127,18 @@ _DETAILED: Final = Table(
             ", ".join(REJECTS),
             "drop and answer with this",
         ),
+        Key(
+            "jump",
+            read_target,
+            "a name under chains: of the same table",
+            "try the rules of that chain, then go on behind this rule",
+        ),
+        Key(
+            "goto",
+            read_target,
+            "a name under chains: of the same table",
+            "try the rules of that chain instead of the rest of this one",
+        ),
         Key("log", read_log, "true or a mapping", "write a log line and go on"),
         Key(
             "mark",
@@ -187,7 +203,7 @@ def read_action(node: Node, reading: Reading) -> Action:
             reading.fault(item, f"{name} stands here twice")
             right = False
         parts[name] = value
-        if name in VERDICTS:
+        if name in VERDICTS or name in TO_CHAIN:
             verdict = cast("Verdict", name)
     if not right:
         raise Reported
@@ -201,6 +217,7 @@ def read_action(node: Node, reading: Reading) -> Action:
         cast("tuple[int, ...]", parts.get("label", ())),
         cast("int | None", parts.get("zone")),
         cast("dict[str, int] | None", parts.get("timeout")),
+        cast("str | None", parts.get("jump", parts.get("goto"))),
     )
 
 
@@ -213,7 +230,9 @@ def _part(node: Node, reading: Reading) -> tuple[str, object]:
             return node.text, {"log": Log(), "reject": DEFAULT_REJECT}.get(node.text)
         known = (*WORDS, *REJECTS)
         meant = _ALSO.get(node.text.lower(), "") or nearest(node.text, known)
-        if meant in REJECTS:
+        if node.text in reading.chains:
+            meant = f"{{jump: {node.text}}}"
+        elif meant in REJECTS:
             meant = f"{{reject: {meant}}}"
         raise values.unexpected(EXPECTED, node.text, meant)
     if not isinstance(node, Mapping):

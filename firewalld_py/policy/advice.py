@@ -21,13 +21,21 @@ _RAW_OF: Final = {"input": "prerouting", "forward": "prerouting", "output": "out
 def advise(policy: Policy, helpers: Collection[str]) -> list[Problem]:
     """Warnings about a policy that is right; `helpers` are those that there are."""
     raw = {chain.name: chain.rules for chain in policy.chains if chain.table == "raw"}
+    # Of chains that rules lead to, those of raw may give a helper to anything; those of filter are
+    # left out: where they are come from is not looked into.
+    elsewhere = tuple(
+        rule
+        for chain in policy.chains
+        if chain.table == "raw" and chain.user
+        for rule in chain.rules
+    )
     found: list[Problem] = []
     told: set[tuple[str, str, int]] = set()
     for chain in policy.chains:
-        if chain.table != "filter":
+        if chain.table != "filter" or chain.user:
             continue
         of_raw = _RAW_OF[chain.name]
-        for rule, control in _unread(chain, raw.get(of_raw, ()), helpers):
+        for rule, control in _unread(chain, raw.get(of_raw, ()) + elsewhere, helpers):
             key = (of_raw, control.helper, control.protocol)
             if key not in told:
                 told.add(key)

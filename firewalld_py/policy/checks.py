@@ -36,7 +36,7 @@ Finding = tuple[Match, str]
 
 def check_matches(chain: str, matches: tuple[Match, ...]) -> Iterator[Finding]:
     """What is wrong with the conditions of a rule in `chain` ("filter/input"), at which match."""
-    yield from _check_chain(chain, matches)
+    yield from check_place(chain, matches)
     for match in matches:
         if match.inverted and covers_all(match):
             yield match, f"not {match.key}: never matches, for it leaves nothing"
@@ -95,7 +95,8 @@ def rule_families(matches: tuple[Match, ...]) -> frozenset[int]:
     return possible
 
 
-def _check_chain(chain: str, matches: tuple[Match, ...]) -> Iterator[Finding]:
+def check_place(chain: str, matches: tuple[Match, ...]) -> Iterator[Finding]:
+    """Conditions that packets of `chain` cannot be asked."""
     for match in matches:
         if match.kind in _OF_CONNECTION and chain.startswith("raw/"):
             yield match, f"{match.key} is not known in raw, which comes before connection tracking"

@@ -59,13 +59,19 @@ def compile_policy(policy: Policy, config: Config) -> Plan:
     compiler = _Compiler(config)
     raw: Plan = {name: [] for name in RAW_CHAINS}
     filter_: Plan = {name: {"policy": "accept", "rules": []} for name in FILTER_CHAINS}
+    user_chains: Plan = {}
     for chain in policy.chains:
         rules = [compiler.rule(rule) for rule in chain.rules]
-        if chain.table == "raw":
+        if chain.user:
+            user_chains[f"{chain.table}/{chain.name}"] = rules
+        elif chain.table == "raw":
             raw[chain.name] = rules
         else:
             filter_[chain.name] = {"policy": chain.policy, "rules": rules}
-    return {"interfaces": list(compiler.interfaces), "raw": raw, "filter": filter_}
+    plan = {"interfaces": list(compiler.interfaces), "raw": raw, "filter": filter_}
+    if user_chains:
+        plan["chains"] = user_chains
+    return plan
 
 
 class _Compiler:
@@ -91,7 +97,7 @@ class _Compiler:
     def rule(self, rule: Rule) -> Plan:
         """One rule of the plan."""
         action = rule.action
-        return {
+        plan: Plan = {
             "name": rule.name,
             "file": rule.file,
             "line": rule.line,
@@ -104,6 +110,9 @@ class _Compiler:
             "verdict": action.verdict,
             "reject": self.reject(action),
         }
+        if action.chain is not None:
+            plan["chain"] = action.chain
+        return plan
 
     def matches(self, matches: tuple[Match, ...]) -> list[list[object]]:
         """The matches as [kind, inverted, value], with the protocol that some of them imply."""

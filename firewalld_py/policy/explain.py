@@ -7,6 +7,7 @@ with the marks that the packet and its connection had by then.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -38,7 +39,7 @@ from firewalld_py.policy.reason_text import reason_text
 from firewalld_py.rules.build import plan_rules
 from firewalld_py.rules.matches import MARK_MASK
 from firewalld_py.rules.matches_rate import CountingMatch
-from firewalld_py.rules.ruleset import CONTINUE, VERDICT_NAMES, Chain, Rule
+from firewalld_py.rules.ruleset import CONTINUE, GOTO, JUMP, RETURN, VERDICT_NAMES, Chain, Rule
 
 # Said of a rule that was not met although each of its conditions, asked again, is.
 NOT_THEN: Final = "not met at that moment; asked again, it is (it depends on more than the packet)"
@@ -95,6 +96,9 @@ class Explainer:
         self._names = names
         self._written = WrittenConditions()
         self._sources: dict[int, tuple[PolicyRule, list[Match | None]]] = {}
+        self._leading = Counter(
+            id(rule.target) for chain in firewall.ruleset.chains() for rule in chain.rules
+        )
         of_policy = {f"{c.table}/{c.name}": list(c.rules) for c in policy.chains}
         of_plan: dict[str, list[Any]] = {}
         for name, planned in plan_rules(plan):
@@ -144,6 +148,10 @@ class Explainer:
             _set_marks(connection, *after)
         return walk.tried
 
+    def is_shared(self, chain: Chain) -> bool:
+        """Whether several rules lead to a chain."""
+        return self._leading[id(chain)] > 1
+
     def source(self, rule: Rule) -> tuple[PolicyRule, list[Match | None]]:
         """A rule as the file has it, and for each of its conditions the file's, None if implied."""
         return self._sources[id(rule)]
@@ -173,14 +181,15 @@ class _Walk:
         self._before = before
         self._packet = packet
         self._mark = mark
+        self._seen: dict[int, int] = {}
         self.tried: list[Tried] = []
 
-    def through(self, chain: Chain, info: CtInfo) -> None:
-        """The rules of one chain, up to the one that decides."""
+    def through(self, chain: Chain, info: CtInfo) -> bool:
+        """The rules of one chain and of those it leads to, up to one that decides; if one does."""
         place = f"{chain.table}/{chain.name}"
         for rule in chain.rules:
             at = (place, rule.name, rule.file, rule.line)
-            if rule.hits == self._before.hits.get(id(rule), 0):
+            if not self._is_met(rule, chain, info):
                 failed = self._explainer.failed(rule, self._packet, info, self._mark)
                 self.tried.append(Tried(*at, False, *failed))
                 continue
@@ -190,8 +199,24 @@ class _Walk:
             if info.connection is not None and (rule.connmark_mask or rule.labels):
                 info.connection.change_mark(rule.connmark_value, rule.connmark_mask)
                 info.connection.add_labels(rule.labels)
-            if rule.verdict != CONTINUE:
-                return
+            if rule.target is not None and self.through(rule.target, info):
+                return True
+            if rule.verdict in (GOTO, RETURN):
+                return False
+            if rule.verdict not in (CONTINUE, JUMP):
+                return True
+        return False
+
+    def _is_met(self, rule: Rule, chain: Chain, info: CtInfo) -> bool:
+        """Whether the packet met the rule when it came there this time."""
+        seen = self._seen.get(id(rule), 0)
+        if rule.hits <= self._before.hits.get(id(rule), 0) + seen:
+            return False
+        # Into some chains a packet may come several times, and the counter does not say when.
+        if self._explainer.is_shared(chain) and not rule.is_met(self._packet, info, self._mark):
+            return False
+        self._seen[id(rule)] = seen + 1
+        return True
 
 
 def _matches_of(source: PolicyRule, planned: Any) -> list[Match | None]:
@@ -249,6 +274,7 @@ def _action_text(source: PolicyRule, rule: Rule) -> str:
         words.append(f"timeout {', '.join(action.timeouts)}")
     if rule.verdict != CONTINUE:
         kind = f" with {action.reject}" if action.reject else ""
+        kind += f" {action.chain}" if action.chain else ""
         words.append(VERDICT_NAMES[rule.verdict] + kind)
     return ", ".join(words) or "go on"
 

@@ -20,6 +20,8 @@ _TAKES: Final = {
     "accept": "ends the chain for all that this rule matches: the helper is never given; "
     "put this rule before it",
 }
+# What may let it through to the helper. What a chain elsewhere does is not looked into.
+_LETS: Final = ("accept", "jump", "goto", "return")
 
 
 def of_module(name: str, matches: tuple[Match, ...], helpers: Mapping[str, Readable]) -> str:
@@ -85,7 +87,7 @@ def check_raw_chain(rules: Sequence[Rule]) -> Iterator[tuple[Rule, str]]:
 
     Only what one rule alone does to all that the other one matches is seen.
     """
-    ends = [(at, rule) for at, rule in enumerate(rules) if rule.action.verdict != "continue"]
+    ends = [(at, rule) for at, rule in enumerate(rules) if rule.action.verdict in (*_TAKES, *_LETS)]
     left = MAX_COMPARISONS
     for at, rule in enumerate(rules):
         if rule.action.helper is None or rule.action.verdict == "notrack":
@@ -103,9 +105,9 @@ def _taker(at: int, rule: Rule, ends: list[tuple[int, Rule]]) -> Rule | None:
     """The rule that takes away all that the one at place `at` matches."""
     for place, other in ends:
         if place < at:
-            if covers(other.matches, rule.matches):
+            if other.action.verdict in _TAKES and covers(other.matches, rule.matches):
                 return other
-        elif other.action.verdict == "accept" or place == at:
+        elif other.action.verdict in _LETS or place == at:
             return None  # this one lets at least some of it go to the helper
         elif covers(other.matches, rule.matches):
             return other

@@ -29,13 +29,15 @@ class Reported(Exception):  # noqa: N818
 class Reading:
     """The file that is being read: its problems, its defines, and the rule that is being read.
 
-    `helpers` are those that there are, with the connections that each can read.
+    `helpers` are those that there are, with the connections that each can read; `chains` are the
+    chains of the table that is being read to which its rules may lead.
     """
 
     problems: Problems
     defines: Defines | None = None
     rule: str = ""
     helpers: MappingOf[str, Readable] = field(default_factory=lambda: READABLE)
+    chains: Collection[str] = ()
 
     def fault(self, node: Node, message: str, suggestion: str = "") -> None:
         """Note a problem at the place of `node`."""

@@ -12,6 +12,7 @@ from typing import Final, cast
 from firewalld_py.conntrack.helpers.base import Readable
 from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.policy import values
+from firewalld_py.policy.chains import CHAINS_FORM, MAX_CHAINS, check_chains, check_name, names_of
 from firewalld_py.policy.defines import Defines, read_defines
 from firewalld_py.policy.errors import (
     Fault,
@@ -121,6 +122,7 @@ _RAW: Final = Table(
     (
         Key("prerouting", _unread, "a list of rules", "packets from the network, before tracking"),
         Key("output", _unread, "a list of rules", "packets of this machine, before tracking"),
+        Key("chains", _unread, CHAINS_FORM, "chains that rules here lead to by jump and goto"),
     ),
 )
 _FILTER: Final = Table(
@@ -129,6 +131,7 @@ _FILTER: Final = Table(
         Key("input", _unread, "a chain", "packets for this machine"),
         Key("forward", _unread, "a chain", "packets that pass through this machine"),
         Key("output", _unread, "a chain", "packets of this machine"),
+        Key("chains", _unread, CHAINS_FORM, "chains that rules here lead to by jump and goto"),
     ),
 )
 POLICY: Final = Table(
@@ -148,8 +151,13 @@ POLICY: Final = Table(
             "names for $name in rules",
             also=("defines", "variables", "vars"),
         ),
-        Key("raw", mapping(_RAW), "prerouting and output", "rules before connection tracking"),
-        Key("filter", mapping(_FILTER), "input, forward and output", "rules that decide"),
+        Key(
+            "raw",
+            mapping(_RAW),
+            "prerouting, output and chains",
+            "rules before connection tracking",
+        ),
+        Key("filter", mapping(_FILTER), "input, forward, output and chains", "rules that decide"),
         Key("tests", _unread, "a list of tests", "packets, and what the rules are to do with them"),
     ),
 )
@@ -174,15 +182,39 @@ class _Loader:
         if "define" in top:
             self.reading.defines = read_defines(cast("Node", top["define"]), self.reading)
         raw = cast("dict[str, Node]", top.get("raw", {}))
+        self.reading.chains = names_of(raw.get("chains"))
         for name in ("prerouting", "output"):
             if name in raw:
                 self.chain("raw", name, raw[name], "accept", raw[name])
+        self.user_chains("raw", raw.get("chains"))
         chains = cast("dict[str, Node]", top.get("filter", {}))
+        self.reading.chains = names_of(chains.get("chains"))
         for name in ("input", "forward", "output"):
             if name in chains:
                 self.filter_chain(name, chains[name])
+        self.user_chains("filter", chains.get("chains"))
+        for rule, line, column, message in check_chains(self.chains):
+            self.reading.problems.add(line, column, message, rule=rule.label)
         if "tests" in top:
             self.tests = read_tests(cast("Node", top["tests"]), self.reading)
+
+    def user_chains(self, table: str, node: Node | None) -> None:
+        """Read `{web: [...], ...}`, the chains of a table to which its rules lead."""
+        if node is None or is_null(node):
+            return
+        if not isinstance(node, Mapping):
+            self.reading.fault(node, f"{table}/chains: expected {CHAINS_FORM}, found {found(node)}")
+            return
+        for number, (name, (key, rules)) in enumerate(node.entries.items()):
+            if number == MAX_CHAINS:
+                self.reading.fault(key, f"{table}/chains: more than {MAX_CHAINS} chains")
+                break
+            try:
+                check_name(table, name)
+            except Fault as fault:
+                self.reading.fault(key, f"{table}/chains: {fault.message}")
+                continue
+            self.chain(table, name, key, "accept", rules, user=True)
 
     def filter_chain(self, name: str, node: Node) -> None:
         """Read `{policy: ..., rules: [...]}`."""
@@ -198,7 +230,9 @@ class _Loader:
         policy = cast("str", read.get("policy", "accept"))
         self.chain("filter", name, node, policy, cast("Node", read.get("rules", _NOTHING)))
 
-    def chain(self, table: str, name: str, node: Node, policy: str, rules: Node) -> None:
+    def chain(
+        self, table: str, name: str, node: Node, policy: str, rules: Node, *, user: bool = False
+    ) -> None:
         """Read the list of rules of a chain."""
         place = f"{table}/{name}"
         read: list[Rule] = []
@@ -213,7 +247,7 @@ class _Loader:
             for rule, message in check_raw_chain(read):
                 self.reading.problems.add(rule.line, rule.column, message, rule=rule.label)
         self.chains.append(
-            Chain(table, name, self.file, node.line, node.column, policy, tuple(read))
+            Chain(table, name, self.file, node.line, node.column, policy, tuple(read), user)
         )
 
     def rule_list(self, place: str, rules: Sequence) -> list[Rule]:

@@ -9,7 +9,7 @@ from typing import Literal
 from firewalld_py.policy.addresses import AddressRange
 from firewalld_py.policy.rule_tests import RuleTest
 
-Verdict = Literal["accept", "drop", "reject", "notrack", "continue"]
+Verdict = Literal["accept", "drop", "reject", "notrack", "continue", "jump", "goto", "return"]
 
 # Per kind of match:
 #   state           int, bits as in names.STATES       family      4 or 6
@@ -73,7 +73,8 @@ class Action:
     """What happens to a packet that matches; `reject` is the kind when the verdict is reject.
 
     `connmark` and `labels` (their numbers) are for its connection; `helper`, `zone` and `timeouts`
-    (seconds by name, those that the rule names) are how raw rules want it tracked.
+    (seconds by name, those that the rule names) are how raw rules want it tracked. `chain` is where
+    jump and goto lead to.
     """
 
     verdict: Verdict = "continue"
@@ -85,6 +86,7 @@ class Action:
     labels: tuple[int, ...] = ()
     zone: int | None = None
     timeouts: Mapping[str, int] | None = None
+    chain: str | None = None
 
     @property
     def tracking(self) -> tuple[str, ...]:
@@ -113,7 +115,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A chain as the file has it. `policy` is "accept" or "drop"; a raw chain always accepts."""
+    """A chain as the file has it. `policy` is "accept" or "drop"; a raw chain always accepts.
+
+    To a `user` chain only rules lead; its policy counts for nothing.
+    """
 
     table: str
     name: str
@@ -122,6 +127,7 @@ class Chain:
     column: int
     policy: str
     rules: tuple[Rule, ...]
+    user: bool = False
 
 
 @dataclass(frozen=True, slots=True)

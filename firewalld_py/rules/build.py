@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from firewalld_py.conntrack.connection import Template
 from firewalld_py.rules.build_matches import BUILDERS
+from firewalld_py.rules.calls import call_faults
 from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.matches import (
     AddressMatch,
@@ -30,6 +31,8 @@ from firewalld_py.rules.matches import (
 )
 from firewalld_py.rules.ruleset import (
     CONTINUE,
+    GOTO,
+    JUMP,
     REJECT,
     VERDICT_NAMES,
     Chain,
@@ -56,32 +59,59 @@ class PlanError(ValueError):
 class RulesetBuilder:
     """Collects rules chain by chain; `finish` gives the Ruleset."""
 
-    def __init__(self, patterns: list[str], policies: dict[str, str]) -> None:
-        """`patterns` are the plan's interfaces; `policies` maps "input", … to accept or drop."""
+    def __init__(
+        self, patterns: list[str], policies: dict[str, str], user_chains: list[str] | None = None
+    ) -> None:
+        """`patterns` are the plan's interfaces; `policies` maps "input", … to accept or drop.
+
+        `user_chains` are those to which only rules lead, such as "filter/web".
+        """
         self._interfaces = Interfaces([str(pattern) for pattern in patterns])
         self._chains: dict[str, Chain] = {}
         for table, name in CHAINS:
             policy = CONTINUE if table == "raw" else _verdict(policies.get(name, "accept"))
             self._chains[f"{table}/{name}"] = Chain(table, name, policy, [])
+        self._bases = list(self._chains)
+        for place in user_chains or []:
+            table, _slash, name = str(place).partition("/")
+            if table not in ("raw", "filter") or not name or place in self._chains:
+                raise PlanError(f"no user chain can be {place!r}")
+            self._chains[place] = Chain(table, name, CONTINUE, [])
+        self._calls: dict[str, list[str]] = {place: [] for place in self._chains}
 
     def add(self, chain: str, data: Any) -> None:
         """Append a rule to a chain such as "filter/forward"; PlanError if it is no rule's Plan."""
         if chain not in self._chains:
             raise PlanError(f"no such chain: {chain}")
         try:
-            self._chains[chain].add(_build_rule(data, self._interfaces))
+            rule = _build_rule(data, self._interfaces)
+            if rule.verdict in (JUMP, GOTO):
+                self._lead(rule, chain, f"{self._chains[chain].table}/{data['chain']}")
+            self._chains[chain].add(rule)
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
             raise PlanError(f"rule {data!r}: {fault!r}") from fault
 
+    def _lead(self, rule: Rule, chain: str, target: str) -> None:
+        if target in self._bases or target not in self._chains:
+            raise PlanError(f"no rule can lead to {target}")
+        rule.target = self._chains[target]
+        self._calls[chain].append(target)
+
     def finish(self) -> Ruleset:
-        chains = [self._chains[f"{table}/{name}"] for table, name in CHAINS]
-        return Ruleset(self._interfaces, chains[0], chains[1], chains[2], chains[3], chains[4])
+        """The rule set; PlanError if chains lead in a circle or are nested too deep."""
+        for fault in call_faults(self._calls):
+            raise PlanError(fault.message)
+        chains = [self._chains[place] for place in self._bases]
+        users = [chain for place, chain in self._chains.items() if place not in self._bases]
+        return Ruleset(
+            self._interfaces, chains[0], chains[1], chains[2], chains[3], chains[4], users
+        )
 
 
 def build_ruleset(plan: Plan) -> Ruleset:
     """The whole plan at once."""
     policies = {name: str(chain["policy"]) for name, chain in plan["filter"].items()}
-    builder = RulesetBuilder(list(plan["interfaces"]), policies)
+    builder = RulesetBuilder(list(plan["interfaces"]), policies, user_chains(plan))
     for chain, rule in plan_rules(plan):
         builder.add(chain, rule)
     return builder.finish()
@@ -94,7 +124,14 @@ def plan_rules(plan: Plan) -> list[tuple[str, Plan]]:
         entry = plan[table][name]
         for rule in entry["rules"] if table == "filter" else entry:
             rules.append((f"{table}/{name}", rule))
+    for place in user_chains(plan):
+        rules.extend([(place, rule) for rule in plan["chains"][place]])
     return rules
+
+
+def user_chains(plan: Plan) -> list[str]:
+    """The places of the chains to which only rules lead: "filter/web", …"""
+    return list(plan.get("chains", ()))
 
 
 def _verdict(name: str) -> int:

@@ -5,6 +5,7 @@ field leads, by one lookup, to the few rules that are at home there and may be m
 together are the candidates, and only these are asked. What the lookups give is a superset of the
 rules that are met: the rule itself has the last word (Rule.is_met), so that its semantics stand in
 matches.py alone, and what is not looked up (marks, flags, inverted addresses) needs no care here.
+Conditions that count packets stand last in a rule, so that they are asked no less than in a walk.
 
 Where rules crowd, so that a lookup gives more than CROWD of them (a hundred sources times a hundred
 destinations), the fields' rules are intersected as bit sets instead: the lowest bit left is the
@@ -170,12 +171,12 @@ class Classifier:
             for field in (self.sources, self.destinations, self.sports, self.dports):
                 field.forget()
 
-    def release(self, count: int) -> bool:
-        """Free up to `count` entries of a chain that judges no longer; whether all are freed."""
+    def release(self, count: int) -> int:
+        """Free up to `count` entries of a chain that judges no longer; how many less it were."""
         self.kinds.of_kind.clear()
         for field in (self.sources, self.destinations, self.sports, self.dports):
             count = field.release(count)
-        return count > 0
+        return count
 
 
 def _cost(buckets: list[Bucket]) -> int:

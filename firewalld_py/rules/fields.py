@@ -105,7 +105,7 @@ class Field:
         self.of_port.clear()
 
     def release(self, count: int) -> int:
-        """Free up to `count` buckets of a chain that judges no longer; how many are left to do."""
+        """Free up to `count` buckets of a chain that judges no longer; how many less it were."""
         self.forget()
         for prefixes in (self.narrow, self.wide):
             for table in prefixes.tables:

@@ -181,11 +181,15 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class RulesBegin:
-    """A rule set follows. `policies` are the filter chains' (see rules/build.py)."""
+    """A rule set follows. `policies` are the filter chains', `user_chains` what rules lead to.
+
+    See rules/build.py.
+    """
 
     generation: int
     interfaces: list[str]
     policies: dict[str, str]
+    user_chains: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

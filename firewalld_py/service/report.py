@@ -28,7 +28,7 @@ def log_events(decision: Decision, wall_clock: float) -> list[LogEvent]:
             LogEvent(
                 time=wall_clock,
                 action=decided
-                if rule.verdict in (CONTINUE, ACCEPT)
+                if rule.verdict == ACCEPT or rule.verdict >= CONTINUE
                 else VERDICT_NAMES[rule.verdict],
                 table=chain.table,
                 chain=chain.name,

@@ -214,7 +214,9 @@ class Worker:
         """One step of building a rule set beside the one in force."""
         try:
             if isinstance(message, RulesBegin):
-                self._builder = RulesetBuilder(message.interfaces, message.policies)
+                self._builder = RulesetBuilder(
+                    message.interfaces, message.policies, message.user_chains
+                )
                 self._building = message.generation
             elif self._builder is None or message.generation != self._building:
                 return  # of a rule set that was refused already, or overtaken by a newer one
@@ -254,12 +256,8 @@ class Worker:
 
     def _dispose(self) -> None:
         """Free some rules that judge no longer."""
-        if not self._retired:
-            return
-        for chain in self._retired[-1].chains():
-            if not chain.release(RULES_FREED_PER_TURN):
-                return
-        self._retired.pop()
+        if self._retired and self._retired[-1].release(RULES_FREED_PER_TURN):
+            self._retired.pop()
 
     def _report(self) -> None:
         """Pass on what the packets of this turn have to tell, and the sign of life."""

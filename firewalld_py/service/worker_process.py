@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from firewalld_py.policy.config import Config
-from firewalld_py.rules.build import plan_rules
+from firewalld_py.rules.build import plan_rules, user_chains
 from firewalld_py.service.channel import Channel, ChannelClosedError, channel_pair, split
 from firewalld_py.service.links import Links
 from firewalld_py.service.messages import (
@@ -124,7 +124,7 @@ class WorkerProcess:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._in_force[generation] = waiter
         policies = {name: chain["policy"] for name, chain in plan["filter"].items()}
-        await self._send(RulesBegin(generation, plan["interfaces"], policies))
+        await self._send(RulesBegin(generation, plan["interfaces"], policies, user_chains(plan)))
         for chain, rules in _parts(plan):
             await self._send(RulesPart(generation, chain, rules))
         await self._send(RulesEnd(generation))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from firewalld_py.policy.config import ConntrackConfig
-from firewalld_py.rules.build import Plan, plan_rules
+from firewalld_py.rules.build import Plan, plan_rules, user_chains
 from firewalld_py.service.channel import channel_pair
 from firewalld_py.service.messages import (
     Configure,
@@ -57,7 +57,7 @@ class WorkerBench:
     def rules(self, generation: int, a_plan: Plan) -> None:
         """Send a rule set, one rule a part."""
         policies = {name: chain["policy"] for name, chain in a_plan["filter"].items()}
-        self.say(RulesBegin(generation, a_plan["interfaces"], policies))
+        self.say(RulesBegin(generation, a_plan["interfaces"], policies, user_chains(a_plan)))
         for chain, entry in plan_rules(a_plan):
             self.say(RulesPart(generation, chain, [entry]))
         self.say(RulesEnd(generation))

@@ -39,6 +39,7 @@ NAMES: Final[tuple[dict[int, str], ...]] = (
     {},
 )
 QUESTION: Final = wire.ip(wire.CLIENT4, wire.SERVER4, wire.UDP, wire.udp())
+LIMIT: Final = [1.0, 3, 0, 32, 128, False, 0]
 PORTS: Final = (0, 22, 53, 80, 1024, 4000, 40000, 65535)
 HOSTS4: Final = ("0a010005", "0a010006", "cb007109", "00000000", "ffffffff")
 HOSTS6: Final = ("fd" + "00" * 14 + "05", "fd" + "00" * 15, "fd" + "ff" * 15)
@@ -84,6 +85,9 @@ def a_rule(chance: random.Random, kinds: tuple[str, ...], going_on: float) -> Pl
     for kind in chance.choices(kinds, k=chance.randrange(4)):  # the same one twice, perhaps
         inverted = "!" if chance.random() < 0.3 else ""
         matches.append((inverted + kind, value(kind, chance)))
+    if chance.random() < 0.2:  # what counts comes last, as policy/compile.py has it
+        counting = chance.choice((("every", 3), ("quota", 100), ("limit", LIMIT), ("!every", 2)))
+        matches.append(counting)
     more: dict[str, Any] = {}
     if chance.random() < 0.3:
         more["mark"] = [chance.randrange(4), 3]
@@ -156,7 +160,7 @@ def classified(ruleset: Ruleset) -> Classifier:
 
 
 def compare(chance: random.Random, rules: list[Plan]) -> None:
-    walked, fast = (build_ruleset(plan(rules, interfaces=PATTERNS)) for _ in range(2))
+    walked, fast, third = (build_ruleset(plan(rules, interfaces=PATTERNS)) for _ in range(3))
     walked.filter_forward.classifier = None
     classifier = classified(fast)
     now = 0.0
@@ -165,8 +169,10 @@ def compare(chance: random.Random, rules: list[Plan]) -> None:
             names = chance.choice(NAMES)
             walked.interfaces.set_names(names)
             fast.interfaces.set_names(names)
+            third.interfaces.set_names(names)
         now += chance.random()
         packet = a_packet(chance)
+        packet.meta.arrived = now
         state = chance.choice((0, NEW, ESTABLISHED, RELATED, INVALID, UNTRACKED))
         zone, connmark, mark = chance.randrange(3), chance.randrange(4), chance.randrange(4)
         results = []
@@ -178,7 +184,7 @@ def compare(chance: random.Random, rules: list[Plan]) -> None:
         info = an_info(state, zone, connmark)
         met = [
             at
-            for at, entry in enumerate(walked.filter_forward.rules)
+            for at, entry in enumerate(third.filter_forward.rules)
             if entry.is_met(packet, info, mark)
         ]
         candidates = classifier.candidates(packet, info)

@@ -66,7 +66,7 @@ EVERY_MESSAGE: Final[list[Message]] = [
     EXPECTED,
     ExpectationsEnd(3, 5000),
     CONFIGURE,
-    RulesBegin(2, ["lan0", "ppp*"], {"input": "drop"}),
+    RulesBegin(2, ["lan0", "ppp*"], {"input": "drop"}, ["filter/web"]),
     RulesPart(2, "filter/forward", [rule("accept", ("dport", [[1, 2]]))]),
     RulesEnd(2),
     InterfaceNames({"1": "lo", "2": "lan0"}),

@@ -310,3 +310,36 @@ def test_indexes_are_those_of_the_packets() -> None:
     words, _ = described(SYN.split())
     assert words is not None
     assert interface_indexes([words]) == {"lan0": 1}
+
+
+def test_rules_of_chains_are_told_where_they_are_tried(path: Path) -> None:
+    world = World(
+        path,
+        """version: 1
+filter:
+  forward:
+    policy: drop
+    rules:
+      - {name: once, action: [{mark: 1}, {jump: seen}]}
+      - {name: web, proto: tcp, action: {jump: web}}
+      - {name: again, action: [{mark: 2}, {jump: seen}]}
+      - {name: never, action: {goto: web}}
+  chains:
+    web:
+      - {name: telnet, dport: 23, action: drop}
+      - {name: enough, action: return}
+    seen:
+      - {name: marked, mark: 2, action: accept}
+""",
+    )
+    explained = world.explain(SYN)
+    assert [(one.chain, one.name, one.met, one.action) for one in explained.tried] == [
+        ("filter/forward", "once", True, "mark 0x1, jump seen"),
+        ("filter/seen", "marked", False, ""),
+        ("filter/forward", "web", True, "jump web"),
+        ("filter/web", "telnet", False, ""),
+        ("filter/web", "enough", True, "return"),
+        ("filter/forward", "again", True, "mark 0x2, jump seen"),
+        ("filter/seen", "marked", True, "accept"),
+    ]
+    assert explained.decision.rule_chain.name == "seen"

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from firewalld_py.rules.build import CHAINS, PlanError, RulesetBuilder, build_ruleset, plan_rules
+from firewalld_py.rules.build import (
+    CHAINS,
+    Plan,
+    PlanError,
+    RulesetBuilder,
+    build_ruleset,
+    plan_rules,
+)
 from firewalld_py.rules.matches import (
     AddressMatch,
     ConnmarkMatch,
@@ -171,3 +178,45 @@ def test_a_chain_that_there_is_not_is_a_plan_error() -> None:
         RulesetBuilder([], {}).add("nat/prerouting", rule("accept"))
     with pytest.raises(PlanError, match="shrug"):
         RulesetBuilder([], {"input": "shrug"})
+
+
+def test_user_chains_are_built_and_rules_lead_to_them() -> None:
+    made = built(
+        plan(
+            [rule("jump", chain="a")],
+            chains={"filter/a": [rule("goto", chain="b")], "filter/b": [], "raw/a": []},
+        )
+    )
+    (to_a,) = made.filter_forward.rules
+    assert to_a.target is not None
+    assert (to_a.target.table, to_a.target.name) == ("filter", "a")
+    names = [(chain.table, chain.name) for chain in made.chains()]
+    assert names[5:] == [("filter", "a"), ("filter", "b"), ("raw", "a")]
+    assert [chain.name for chain in built(plan()).chains()[5:]] == []
+
+
+@pytest.mark.parametrize(
+    ("place", "leading"),
+    [
+        ("filter/forward", rule("jump", chain="b")),
+        ("filter/forward", rule("jump", chain="input")),
+        ("raw/output", rule("jump", chain="a")),
+        ("filter/a", rule("goto")),
+    ],
+)
+def test_a_rule_that_leads_nowhere_is_a_plan_error(place: str, leading: Plan) -> None:
+    with pytest.raises(PlanError):
+        RulesetBuilder([], {}, ["filter/a"]).add(place, leading)
+
+
+def test_chains_in_a_circle_are_a_plan_error() -> None:
+    builder = RulesetBuilder([], {}, ["filter/a"])
+    builder.add("filter/a", rule("jump", chain="a"))
+    with pytest.raises(PlanError, match="circle"):
+        builder.finish()
+
+
+@pytest.mark.parametrize("name", ["filter/input", "nat/a", "filter/", "filter"])
+def test_what_cannot_be_a_user_chain_is_a_plan_error(name: str) -> None:
+    with pytest.raises(PlanError):
+        RulesetBuilder([], {}, [name])

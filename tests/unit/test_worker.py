@@ -146,6 +146,23 @@ def test_a_new_rule_set_takes_the_place_of_the_old_and_connections_stay(
     assert (stats.generation, stats.dropped, stats.connections) == (3, 1, 1)
 
 
+def test_rules_lead_to_chains_that_came_with_them(worker: WorkerBench) -> None:
+    started(worker)
+    by_lo = rule("accept", ("out", 1))
+    worker.rules(
+        2,
+        plan(
+            policy="drop",
+            output=[rule("jump", chain="local")],
+            chains={"filter/local": [by_lo], "filter/empty": []},
+            interfaces=["lo"],
+        ),
+    )
+    assert worker.expect(RulesInForce) == RulesInForce(2)
+    worker.bench.send(b"by a chain")
+    assert worker.bench.received(1) == [b"by a chain"]
+
+
 def test_a_rule_set_that_cannot_be_built_is_refused_and_the_old_one_stays(
     worker: WorkerBench,
 ) -> None:
