@@ -7,7 +7,7 @@ packet: tracking finds it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -22,10 +22,11 @@ DEFAULT_SPORT: Final = 40000
 DEFAULT_TTL: Final = 64
 MAX_PAYLOAD: Final = 60_000  # octets
 MAX_LENGTH: Final = 65_535
+SCTP: Final = 132
 SYN: Final = 0x02
 ACK: Final = 0x10
 # Octets before the payload, of protocols that have a header of their own here.
-HEADERS: Final = {ICMP: 8, TCP: 20, 17: 8, 33: 16, 47: 4, ICMPV6: 8, 132: 12, 136: 8}
+HEADERS: Final = {ICMP: 8, TCP: 20, 17: 8, 33: 16, 47: 4, ICMPV6: 8, SCTP: 12, 136: 8}
 _ECHO_REQUEST: Final = {ICMP: 8, ICMPV6: 128}
 # Questions and their answers, as conntrack/icmp.py pairs them.
 _ICMP_ANSWERS: Final = {
@@ -102,7 +103,10 @@ def _payload(text: str) -> bytes:
         except ValueError:
             raise Fault(f"expected octets in hexadecimal after 0x, found {quoted(text)}") from None
     else:
-        data = text.encode()
+        try:
+            data = text.encode("utf-8", "surrogateescape")  # the command line's octets as they are
+        except UnicodeEncodeError:
+            raise Fault("expected a text, found half of a surrogate pair") from None
     if len(data) > MAX_PAYLOAD:
         raise Fault(f"expected at most {MAX_PAYLOAD} octets of payload, found {len(data)}")
     return data
@@ -322,6 +326,8 @@ def _whole(read: dict[str, object], node: Node, reading: Reading) -> PacketWords
 
 def _check_length(read: dict[str, object], protocol: int, octets: int) -> None:
     """Whether the headers and the payload fit into the length that is asked for."""
+    if protocol == SCTP and "length" in read:
+        raise Fault("length: an SCTP packet is as long as the chunks that are its payload")
     payload = len(cast("bytes", read.get("payload", b"")))
     least = (20 if octets == 4 else 40) + HEADERS.get(protocol, 0) + payload
     length = cast("int", read.get("length", least))
@@ -348,7 +354,7 @@ def _protocol(read: dict[str, object], version: int) -> int:
     return protocol
 
 
-def described(words: Iterable[str]) -> tuple[PacketWords | None, list[Problem]]:
+def described(words: Sequence[str]) -> tuple[PacketWords | None, list[Problem]]:
     """The packet that KEY=VALUE words describe, as on the command line; or what is wrong."""
     line = " ".join(words)
     problems = Problems("packet", (line,))
