@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from firewalld_py.conntrack.connection import LABELS, STATE_NAMES, Connection, CtInfo
+from firewalld_py.conntrack.connection import (
+    DIRECTION_NAMES,
+    LABELS,
+    STATE_NAMES,
+    Connection,
+    CtInfo,
+)
 from firewalld_py.conntrack.flow import (
     address_size,
     destination,
@@ -83,6 +89,10 @@ def node_text(node: Node) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
+# Known also of what has no whole IP header.
+_OF_ANYTHING: Final = ("state", "in", "out", "mark")
+
+
 class Facts:
     """What is known of one packet where a rule asks; `names` are interfaces by index."""
 
@@ -95,7 +105,7 @@ class Facts:
     def text(self, key: str) -> str:
         """Why a condition with this key is not met, "" if nobody can say it."""
         say = _SAY.get(key)
-        if say is not None:
+        if say is not None and (self.packet.src or key in _OF_ANYTHING):
             return say(self)
         value = getattr(self.packet, key, None)
         return f"the packet has {value}" if isinstance(value, int) else ""
@@ -216,6 +226,55 @@ def _zone(facts: Facts) -> str:
     return _of_connection(facts, lambda connection: f"its connection is in {connection.zone()}")
 
 
+def _ttl(facts: Facts) -> str:
+    data = facts.packet.data
+    return f"the packet has {data[8 if facts.packet.version == 4 else 7]}"
+
+
+def _tos(facts: Facts) -> str:
+    return f"the packet has {_tos_octet(facts):#x}"
+
+
+def _dscp(facts: Facts) -> str:
+    return f"the packet has {_tos_octet(facts) >> 2}"
+
+
+def _tos_octet(facts: Facts) -> int:
+    """TOS of IPv4, traffic class of IPv6 (RFC 8200 section 3)."""
+    data = facts.packet.data
+    return data[1] if facts.packet.version == 4 else (data[0] & 0xF) << 4 | data[1] >> 4
+
+
+def _direction(facts: Facts) -> str:
+    return _of_connection(facts, lambda _: f"the packet is {DIRECTION_NAMES[facts.info.direction]}")
+
+
+def _helper(facts: Facts) -> str:
+    return _of_connection(facts, lambda one: f"its connection has {one.helper() or 'none'}")
+
+
+def _packets(facts: Facts) -> str:
+    return _of_connection(
+        facts, lambda one: f"there were {one.original_packets} and {one.reply_packets} of replies"
+    )
+
+
+def _octets(facts: Facts) -> str:
+    return _of_connection(
+        facts, lambda one: f"there were {one.original_octets} and {one.reply_octets} of replies"
+    )
+
+
+def _age(facts: Facts) -> str:
+    now = facts.packet.meta.arrived
+    return _of_connection(facts, lambda one: f"its connection is {now - one.started:.0f} s old")
+
+
+def _expires(facts: Facts) -> str:
+    now = facts.packet.meta.arrived
+    return _of_connection(facts, lambda one: f"its connection has {one.deadline - now:.0f} s")
+
+
 _SAY: Final[dict[str, Callable[[Facts], str]]] = {
     "state": _state,
     "family": _family,
@@ -234,6 +293,15 @@ _SAY: Final[dict[str, Callable[[Facts], str]]] = {
     "connmark": _connmark,
     "label": _label,
     "zone": _zone,
+    "ttl": _ttl,
+    "tos": _tos,
+    "dscp": _dscp,
+    "direction": _direction,
+    "helper": _helper,
+    "packets": _packets,
+    "octets": _octets,
+    "age": _age,
+    "expires": _expires,
 }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from firewalld_py.conntrack.connection import (
+    CONFIRMED,
     DIRECTION_NAMES,
     ESTABLISHED,
     NEW,
@@ -79,7 +80,10 @@ class _Before:
 
 
 class Explainer:
-    """A firewall that tells about each packet what it did; `names` are interfaces by index."""
+    """A firewall that tells about a packet what it did; `names` are interfaces by index.
+
+    What a rule counts (a limit's tokens) may be counted twice where it is asked again.
+    """
 
     def __init__(
         self, firewall: Firewall, policy: Policy, plan: Plan, names: Mapping[int, str]
@@ -131,11 +135,15 @@ class Explainer:
             walk.through(decision.chain, decision.info)
             return walk.tried
         after = connection.mark, connection.labels()
+        status = connection.status
+        if id(connection) not in before.marks:
+            connection.status &= ~CONFIRMED  # it was not yet, when the rules were asked
         try:
             _set_marks(connection, *_marks_before(connection, before))
             walk.through(decision.chain, decision.info)
         finally:
             _set_marks(connection, *after)
+            connection.status = status
         return walk.tried
 
     def source(self, rule: Rule) -> tuple[PolicyRule, list[Match | None]]:
