@@ -28,13 +28,13 @@ from firewalld_py.pipeline import BEFORE_TRACKING, Decision, Firewall
 from firewalld_py.policy.compile import Plan
 from firewalld_py.policy.condition_text import (
     Facts,
-    WrittenConditions,
     connection_text,
     protocol_name,
 )
 from firewalld_py.policy.model import Match, Policy
 from firewalld_py.policy.model import Rule as PolicyRule
 from firewalld_py.policy.reason_text import reason_text
+from firewalld_py.policy.written import WrittenConditions
 from firewalld_py.rules.build import plan_rules
 from firewalld_py.rules.matches import MARK_MASK
 from firewalld_py.rules.ruleset import CONTINUE, VERDICT_NAMES, Chain, Rule

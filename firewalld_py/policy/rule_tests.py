@@ -17,9 +17,8 @@ from firewalld_py.policy.errors import Fault, Problem, Problems, TooManyProblems
 from firewalld_py.policy.keys import Key, Parser, Reading, Reported, Table, each, one
 from firewalld_py.policy.names import ICMP, ICMPV6, STATES
 from firewalld_py.policy.nodes import Mapping, Node, Scalar, Sequence, found, is_null, read_tree
+from firewalld_py.policy.packet_keys import ANSWER, PACKET
 from firewalld_py.policy.packet_words import (
-    ANSWER,
-    PACKET,
     PacketWords,
     chain_fault,
     guessed_chain,
