@@ -1,7 +1,6 @@
-"""Conditions of rules in words: as they stand in the file, and what a packet has instead.
+"""What a packet has, in words, where a rule's condition asks for something else.
 
-A condition's own text is read from the file at the place of its key, so that one of any kind can be
-shown. What the packet has is known for the kinds below; of others it is only said that they fail.
+That is known for the kinds of condition below; of others it is only said that they fail.
 """
 
 from __future__ import annotations
@@ -9,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from firewalld_py.conntrack.connection import LABELS, STATE_NAMES, Connection, CtInfo
+from firewalld_py.conntrack.connection import (
+    LABELS,
+    STATE_NAMES,
+    Connection,
+    CtInfo,
+)
 from firewalld_py.conntrack.flow import (
     address_size,
     destination,
@@ -23,8 +27,6 @@ from firewalld_py.packet.reasons import TRANSPORT_TOO_SHORT
 from firewalld_py.policy.addresses import address_text
 from firewalld_py.policy.checks import PROTOCOL_NAMES
 from firewalld_py.policy.condition_facts import FACTS
-from firewalld_py.policy.errors import Problems
-from firewalld_py.policy.model import Match
 from firewalld_py.policy.names import (
     ICMP,
     ICMP_TYPES,
@@ -32,56 +34,12 @@ from firewalld_py.policy.names import (
     PORT_PROTOCOLS,
     TCP_FLAGS,
 )
-from firewalld_py.policy.nodes import Mapping as MappingNode
-from firewalld_py.policy.nodes import Node, Scalar, Sequence, read_tree
 
-SHOWN_ITEMS: Final = 4  # of a list; of more the number is told
-SHOWN_TEXT: Final = 60  # characters
 MAX_NUMBERS: Final = 8  # labels of a connection that are told
 
 
-class WrittenConditions:
-    """How conditions stand in their files."""
-
-    def __init__(self) -> None:
-        self._files: dict[str, dict[tuple[int, int], Node]] = {}
-
-    def text(self, file: str, match: Match) -> str:
-        """The condition as written: `dport 80, 443`, `not src $lan`."""
-        if file not in self._files:
-            self._files[file] = _values(file)
-        node = self._files[file].get((match.line, match.column))
-        value = str(match.value) if node is None else node_text(node)
-        text = value if len(value) <= SHOWN_TEXT else value[: SHOWN_TEXT - 1] + "…"
-        return f"{'not ' if match.inverted else ''}{match.key} {text}"
-
-
-def _values(file: str) -> dict[tuple[int, int], Node]:
-    """The node behind each key of a file, by the key's place."""
-    values: dict[tuple[int, int], Node] = {}
-    tree = read_tree(file, Problems(file))
-    waiting: list[Node] = [] if tree is None else [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, Sequence):
-            waiting.extend(node.items)
-        elif isinstance(node, MappingNode):
-            for key, value in node.entries.values():
-                values[key.line, key.column] = value
-                waiting.append(value)
-    return values
-
-
-def node_text(node: Node) -> str:
-    """A value in one line: lists without brackets, their first elements only."""
-    if isinstance(node, Scalar):
-        return node.text
-    if isinstance(node, MappingNode):
-        inside = ", ".join(f"{key}: {node_text(value)}" for key, (_, value) in node.entries.items())
-        return f"{{{inside}}}"
-    shown = ", ".join(node_text(item) for item in node.items[:SHOWN_ITEMS])
-    more = len(node.items) - SHOWN_ITEMS
-    return f"{shown} and {more} more" if more > 0 else shown
+# Known also of what has no whole IP header.
+_OF_ANYTHING: Final = ("state", "in", "out", "mark")
 
 
 class Facts:
@@ -96,7 +54,7 @@ class Facts:
     def text(self, key: str) -> str:
         """Why a condition with this key is not met, "" if nobody can say it."""
         say = _SAY.get(key)
-        if say is not None:
+        if say is not None and (self.packet.src or key in _OF_ANYTHING):
             return say(self)
         if key in FACTS:
             return FACTS[key](self.packet, self.info)

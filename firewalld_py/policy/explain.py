@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from firewalld_py.conntrack.connection import (
+    CONFIRMED,
     DIRECTION_NAMES,
     ESTABLISHED,
     NEW,
@@ -29,13 +30,13 @@ from firewalld_py.policy.checks import IMPLIED
 from firewalld_py.policy.compile import Plan
 from firewalld_py.policy.condition_text import (
     Facts,
-    WrittenConditions,
     connection_text,
     protocol_name,
 )
 from firewalld_py.policy.model import Match, Policy
 from firewalld_py.policy.model import Rule as PolicyRule
 from firewalld_py.policy.reason_text import reason_text
+from firewalld_py.policy.written import WrittenConditions
 from firewalld_py.rules.build import plan_rules
 from firewalld_py.rules.matches import MARK_MASK
 from firewalld_py.rules.matches_rate import CountingMatch
@@ -86,7 +87,10 @@ class _Before:
 
 
 class Explainer:
-    """A firewall that tells about each packet what it did; `names` are interfaces by index."""
+    """A firewall that tells about a packet what it did; `names` are interfaces by index.
+
+    What a rule counts (a limit's tokens) may be counted twice where it is asked again.
+    """
 
     def __init__(
         self, firewall: Firewall, policy: Policy, plan: Plan, names: Mapping[int, str]
@@ -141,11 +145,15 @@ class Explainer:
             walk.through(decision.chain, decision.info)
             return walk.tried
         after = connection.mark, connection.labels()
+        status = connection.status
+        if id(connection) not in before.marks:
+            connection.status &= ~CONFIRMED  # it was not yet, when the rules were asked
         try:
             _set_marks(connection, *_marks_before(connection, before))
             walk.through(decision.chain, decision.info)
         finally:
             _set_marks(connection, *after)
+            connection.status = status
         return walk.tried
 
     def is_shared(self, chain: Chain) -> bool:

@@ -102,13 +102,15 @@ class Talk:
     def _tcp(self, words: PacketWords, ports: bytes) -> bytes:
         """RFC 9293 section 3.1; SYN and FIN take a number each."""
         flow, back = _flows(words)
-        payload = _filled(words, 20)
+        options = struct.pack("!BBH", 2, 4, words.mss) if words.mss else b""
+        payload = _filled(words, 20 + len(options))
         seq = self._next.get(flow, FIRST_SEQ)
         ack = self._next.get(back, FIRST_SEQ) if words.flags & TCP_ACK else 0
         taken = len(payload) + sum(1 for flag in (TCP_SYN, TCP_FIN) if words.flags & flag)
         self._next[flow] = (seq + taken) & 0xFFFFFFFF
-        header = struct.pack("!IIBBHHH", seq, ack, 5 << 4, words.flags, WINDOW, 0, 0)
-        return _summed(words, ports + header + payload, 16)
+        offset = (20 + len(options)) << 2  # in units of four octets, in the upper half
+        header = struct.pack("!IIBBHHH", seq, ack, offset, words.flags, WINDOW, 0, 0)
+        return _summed(words, ports + header + options + payload, 16)
 
     def _sctp(self, words: PacketWords, ports: bytes) -> bytes:
         """Without a payload, the INIT that opens an association, or the INIT ACK to it."""

@@ -7,25 +7,22 @@ packet: tracking finds it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
-from firewalld_py.policy import packet_values, values
-from firewalld_py.policy.addresses import BITS, address_range, address_text
 from firewalld_py.policy.errors import Fault, Problem, Problems, quoted
-from firewalld_py.policy.keys import Key, Reading, Reported, Table, items_of, one, text_of
+from firewalld_py.policy.keys import Reading, Reported, Table
 from firewalld_py.policy.names import ICMP, ICMPV6, PORT_PROTOCOLS, TCP
 from firewalld_py.policy.nodes import Mapping, Node, Scalar
+from firewalld_py.policy.packet_keys import ANSWER, DEFAULT_SPORT, DEFAULT_TTL, PACKET
 
-DEFAULT_SPORT: Final = 40000
-DEFAULT_TTL: Final = 64
-MAX_PAYLOAD: Final = 60_000  # octets
-MAX_LENGTH: Final = 65_535
+SCTP: Final = 132
 SYN: Final = 0x02
 ACK: Final = 0x10
 # Octets before the payload, of protocols that have a header of their own here.
-HEADERS: Final = {ICMP: 8, TCP: 20, 17: 8, 33: 16, 47: 4, ICMPV6: 8, 132: 12, 136: 8}
+HEADERS: Final = {ICMP: 8, TCP: 20, 17: 8, 33: 16, 47: 4, ICMPV6: 8, SCTP: 12, 136: 8}
+MSS_OPTION: Final = 4  # octets
 _ECHO_REQUEST: Final = {ICMP: 8, ICMPV6: 128}
 # Questions and their answers, as conntrack/icmp.py pairs them.
 _ICMP_ANSWERS: Final = {
@@ -40,6 +37,7 @@ class PacketWords:
 
     `length` is that of the datagram, 0 for as long as its payload makes it; the payload is filled
     up with zeros then. TCP's sequence numbers are no words: they follow from the packets before.
+    `mss` is 0 where no TCP option says it.
     """
 
     src: bytes
@@ -57,186 +55,12 @@ class PacketWords:
     ttl: int = DEFAULT_TTL
     dscp: int = 0
     mark: int = 0
+    mss: int = 0
 
     @property
     def version(self) -> int:
         """4 or 6, as its addresses say."""
         return 4 if len(self.src) == 4 else 6
-
-
-def _address(text: str) -> bytes:
-    expected = "one address"
-    if text.startswith("$"):
-        raise Fault(f"expected {expected}, found {quoted(text)}: a packet has one, not a list")
-    family, low, high = address_range(text)
-    if low != high:
-        raise Fault(f"expected {expected}, found {quoted(text)}", address_text(family, low + 1))
-    return low.to_bytes(BITS[family] // 8, "big")
-
-
-def _interface(text: str) -> str:
-    name = packet_values.interface(text)
-    if name.endswith("*"):
-        raise Fault(f"expected one interface's name, found {quoted(text)}")
-    return name
-
-
-def _port(text: str) -> int:
-    low, high = packet_values.port_range(text)
-    if low != high:
-        raise Fault(f"expected one port, found {quoted(text)}", str(low))
-    return low
-
-
-def _mark(text: str) -> int:
-    value, mask = packet_values.mark(text)
-    if mask != 0xFFFFFFFF:
-        raise Fault(f"expected the whole mark of the packet, found {quoted(text)}", f"{value:#x}")
-    return value
-
-
-def _payload(text: str) -> bytes:
-    if text.startswith("0x"):
-        try:
-            data = bytes.fromhex(text[2:])
-        except ValueError:
-            raise Fault(f"expected octets in hexadecimal after 0x, found {quoted(text)}") from None
-    else:
-        data = text.encode()
-    if len(data) > MAX_PAYLOAD:
-        raise Fault(f"expected at most {MAX_PAYLOAD} octets of payload, found {len(data)}")
-    return data
-
-
-_FLAGS: Final = "TCP flags as syn, syn+ack, [fin, ack] or none"
-
-
-def _flags(node: Node, reading: Reading) -> int:  # noqa: ARG001
-    bits = 0
-    for item in items_of(node, _FLAGS):
-        for name in text_of(item, _FLAGS).replace(",", "+").split("+"):
-            bits |= packet_values.tcp_flag(name.strip())
-    return bits
-
-
-def _icmp(protocol: int) -> Callable[[str], tuple[int, int]]:
-    convert = packet_values.icmp_type(protocol)
-
-    def converted(text: str) -> tuple[int, int]:
-        _protocol, number, code, _last = convert(text)
-        return number, code
-
-    return converted
-
-
-_ONE_ADDRESS: Final = "an address (10.1.0.5)"
-_ONE_PORT: Final = "a port (22) or a service name (ssh)"
-_ONE_INTERFACE: Final = "an interface name (eth0)"
-_ALSO: Final = {
-    "in": ("iif", "iifname", "in_interface", "i"),
-    "out": ("oif", "oifname", "out_interface", "o"),
-    "src": ("source", "saddr", "source_address", "s", "from"),
-    "dst": ("destination", "daddr", "dest", "destination_address", "d", "to"),
-    "dport": ("destination_port", "dst_port", "dpt", "port"),
-    "sport": ("source_port", "src_port", "spt"),
-}
-_KEYS: Final = (
-    Key(
-        "in",
-        one(_interface, _ONE_INTERFACE),
-        _ONE_INTERFACE,
-        "where the packet came in; in forward, without it every `in:` counts as met",
-        also=_ALSO["in"],
-    ),
-    Key(
-        "out",
-        one(_interface, _ONE_INTERFACE),
-        _ONE_INTERFACE,
-        "where the packet leaves; in forward, without it every `out:` counts as met",
-        also=_ALSO["out"],
-    ),
-    Key("src", one(_address, _ONE_ADDRESS), _ONE_ADDRESS, "its source", also=_ALSO["src"]),
-    Key("dst", one(_address, _ONE_ADDRESS), _ONE_ADDRESS, "its destination", also=_ALSO["dst"]),
-    Key(
-        "proto",
-        one(packet_values.protocol, packet_values.PROTOCOL),
-        packet_values.PROTOCOL,
-        "the protocol; not needed where flags, icmp or icmpv6 say it",
-        also=("protocol", "l4proto", "p"),
-    ),
-    Key(
-        "sport",
-        one(_port, _ONE_PORT),
-        _ONE_PORT,
-        "the source port",
-        DEFAULT_SPORT,
-        also=_ALSO["sport"],
-    ),
-    Key("dport", one(_port, _ONE_PORT), _ONE_PORT, "the destination port", also=_ALSO["dport"]),
-    Key(
-        "flags",
-        _flags,
-        _FLAGS,
-        "its TCP flags; without them syn, of an answer syn+ack to a syn and else ack",
-        also=("tcp_flags", "tcpflags", "syn"),
-    ),
-    Key(
-        "icmp",
-        one(_icmp(ICMP), "an ICMP type"),
-        "a type (echo-request, 8) or a type/code (3/4, redirect/host)",
-        "its ICMP type",
-        "echo-request",
-        also=("icmp_type",),
-    ),
-    Key(
-        "icmpv6",
-        one(_icmp(ICMPV6), "an ICMPv6 type"),
-        "a type (echo-request, 128) or a type/code (1/4, 1/no-route)",
-        "its ICMPv6 type",
-        "echo-request",
-        also=("icmpv6_type", "icmp6", "ipv6_icmp"),
-    ),
-    Key(
-        "payload",
-        one(_payload, "a text or octets as 0x1f8b"),
-        f"a text, or octets as 0x1f8b; at most {MAX_PAYLOAD} octets",
-        "what it carries behind the header of its protocol",
-        also=("data", "content"),
-    ),
-    Key(
-        "length",
-        one(values.whole_number(20, MAX_LENGTH), "a number"),
-        f"a number from 20 to {MAX_LENGTH}",
-        "octets of the whole datagram; the payload is filled up with zeros",
-        also=("len", "size"),
-    ),
-    Key(
-        "ttl",
-        one(values.whole_number(0, 255), "a number"),
-        "a number from 0 to 255",
-        "its time to live, of IPv6 the hop limit",
-        DEFAULT_TTL,
-        also=("hop_limit", "hoplimit", "hl"),
-    ),
-    Key(
-        "dscp",
-        one(values.whole_number(0, 63), "a number"),
-        "a number from 0 to 63",
-        "its class of service",
-        0,
-        also=("tos",),
-    ),
-    Key(
-        "mark",
-        one(_mark, "a mark (0x1)"),
-        "a mark (0x1)",
-        "the mark that the kernel gave it before we saw it",
-        0,
-        also=("fwmark", "nfmark"),
-    ),
-)
-PACKET: Final = Table("a packet", _KEYS)
-ANSWER: Final = Table("an answer", _KEYS)
 
 
 def read_packet(node: Node, reading: Reading) -> PacketWords:
@@ -317,13 +141,19 @@ def _whole(read: dict[str, object], node: Node, reading: Reading) -> PacketWords
         cast("int", read.get("ttl", DEFAULT_TTL)),
         cast("int", read.get("dscp", 0)),
         cast("int", read.get("mark", 0)),
+        cast("int", read.get("mss", 0)),
     )
 
 
 def _check_length(read: dict[str, object], protocol: int, octets: int) -> None:
     """Whether the headers and the payload fit into the length that is asked for."""
+    if protocol != TCP and "mss" in read:
+        raise Fault("mss is of another protocol than the packet is")
+    if protocol == SCTP and "length" in read:
+        raise Fault("length: an SCTP packet is as long as the chunks that are its payload")
     payload = len(cast("bytes", read.get("payload", b"")))
     least = (20 if octets == 4 else 40) + HEADERS.get(protocol, 0) + payload
+    least += MSS_OPTION if "mss" in read else 0
     length = cast("int", read.get("length", least))
     if length < least:
         raise Fault(f"length: its headers and payload alone are {least} octets", str(least))
@@ -348,7 +178,7 @@ def _protocol(read: dict[str, object], version: int) -> int:
     return protocol
 
 
-def described(words: Iterable[str]) -> tuple[PacketWords | None, list[Problem]]:
+def described(words: Sequence[str]) -> tuple[PacketWords | None, list[Problem]]:
     """The packet that KEY=VALUE words describe, as on the command line; or what is wrong."""
     line = " ".join(words)
     problems = Problems("packet", (line,))

@@ -17,9 +17,8 @@ from firewalld_py.policy.errors import Fault, Problem, Problems, TooManyProblems
 from firewalld_py.policy.keys import Key, Parser, Reading, Reported, Table, each, one
 from firewalld_py.policy.names import ICMP, ICMPV6, STATES
 from firewalld_py.policy.nodes import Mapping, Node, Scalar, Sequence, found, is_null, read_tree
+from firewalld_py.policy.packet_keys import ANSWER, PACKET
 from firewalld_py.policy.packet_words import (
-    ANSWER,
-    PACKET,
     PacketWords,
     chain_fault,
     guessed_chain,
@@ -257,7 +256,7 @@ def _step(
     except Reported:
         return None
     chain = cast("str", read.get("chain", "")) or _chain(kind, packet, before)
-    if message := chain_fault(packet, chain):
+    if message := chain_fault(packet, chain) or _missing_interface(packet, chain):
         reading.fault(at, message)
     if "expect" not in read:
         return None
@@ -300,6 +299,15 @@ def _read_error(node: Node, reading: Reading, before: PacketWords) -> PacketWord
         before, protocol=ICMP if key == "icmp" else ICMPV6, icmp_type=3 if key == "icmp" else 1
     )
     return read_answer(node, reading, about)
+
+
+def _missing_interface(packet: PacketWords, chain: str) -> str:
+    """What is to be said of the interface; unsaid, even a rule for lo would count as met."""
+    if chain == "input" and not packet.in_interface:
+        return "in is missing: in input it is always known where a packet came in"
+    if chain == "output" and not packet.out_interface:
+        return "out is missing: in output it is always known where a packet leaves"
+    return ""
 
 
 def _chain(kind: str, packet: PacketWords, before: Step | None) -> str:

@@ -106,7 +106,7 @@ def test_a_warning_is_shown_and_is_no_failure(
 FAILING_TEST = """tests:
   - name: ssh
     chain: input
-    packet: {src: 10.1.0.5, dst: 10.1.0.1, dport: 22, flags: syn}
+    packet: {in: lan0, src: 10.1.0.5, dst: 10.1.0.1, dport: 22, flags: syn}
     expect: accept
 """
 

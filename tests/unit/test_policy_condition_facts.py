@@ -39,7 +39,7 @@ def test_every_fact_is_of_a_key() -> None:
             "direction reply: the packet goes in original direction",
         ),
         ("status: assured", "icmp=3", "status assured: the packet has no connection"),
-        ("status: assured", "icmp=ping", "status assured: its connection is confirmed"),
+        ("status: assured", "icmp=ping", "status assured: its connection is none of these"),
         ("helper: ftp", "icmp=ping", "helper ftp: no helper expected its connection"),
         ("age: 1h-", "icmp=ping", "age 1h-: its connection is 0 s old"),
         ("expires: 1h-", "icmp=ping", "expires 1h-: its connection has 30 s left"),

@@ -99,6 +99,16 @@ def tried(rule: str, line: str, path: Path) -> str:
         ("label: 7", "icmp=3", "label 7: the packet has no connection"),
         ("zone: 4", "icmp=ping", "zone 4: its connection is in 0"),
         ("state: invalid", "icmp=ping", "state invalid: the packet is new"),
+        ("ttl: 1", "icmp=ping", "ttl 1: the packet has 64"),
+        ("dscp: ef", "icmp=ping dscp=8", "dscp ef: the packet has 8"),
+        ("tos: 0x10/0xff", "icmp=ping dscp=8", "tos 0x10/0xff: the packet has 0x20"),
+        ("length: 1000-2000", "icmp=ping length=500", "length 1000-2000: the packet has 500"),
+        ("direction: reply", "icmp=ping", "direction reply: the packet goes in original direction"),
+        ("helper: ftp", "icmp=ping", "helper ftp: no helper expected its connection"),
+        ("packets: 5-9", "icmp=ping",
+         "packets 5-9: its connection has 1 original and 0 reply packets"),
+        ("age: 10s-1h", "icmp=ping", "age 10s-1h: its connection is 0 s old"),
+        ("status: confirmed", "icmp=ping", "status confirmed: its connection is none of these"),
         ("sport: [1, 3, 5, 7, 9, 11]", "dport=1 flags=syn",
          "sport 1, 3, 5, 7 and 2 more: the packet has 40000"),
     ],
@@ -180,6 +190,17 @@ filter:
     connection = second.decision.info.connection
     assert connection is not None
     assert connection.mark == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"E", b"\x60", b"\x45" + bytes(9), b"\x60" + bytes(6)])
+def test_what_is_hardly_a_packet_is_explained_too(data: bytes, path: Path) -> None:
+    keys = ("ttl: 1", "dscp: 1", "tos: 1", "dport: 9", "src: 10.0.0.1", "proto: tcp", "icmp: 8")
+    rules = ", ".join(f"{{{key}, action: drop}}" for key in (*keys, "in: lan0", "length: 9"))
+    world = World(path, f"version: 1\nfilter: {{forward: {{rules: [{rules}]}}}}\n")
+    explained = world.explainer.handle(data, PacketMeta(in_index=2), 1.0)
+    assert explained.state == "INVALID"
+    print_text(explained, {}, [], StringIO())
+    assert [one.met for one in explained.tried][:-1] == [False] * (len(keys) + 1)
 
 
 def test_every_reason_has_a_sentence() -> None:

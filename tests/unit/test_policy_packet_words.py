@@ -64,6 +64,9 @@ def test_what_is_not_said_has_a_default() -> None:
         ("src=10.1.0.0/24 dst=10.1.0.6 proto=icmp", "5: src: expected one address, found"),
         ("src=10.1.0.5 dst=10.1.0.6 proto=udp dport=1-9", "43: dport: expected one port, found"),
         ("src=10.1.0.5 dst=10.1.0.6 proto=udp flags=syn dport=1", "1: flags is of another"),
+        ("src=10.1.0.5 dst=10.1.0.6 icmp=ping mss=9", "1: mss is of another protocol than the"),
+        (f"{TELNET} mss=9 length=43", "1: length: its headers and payload alone are 44 octets"),
+        ("src=10.1.0.5 dst=10.1.0.6 proto=sctp dport=1 length=90", "1: length: an SCTP packet is"),
         ("src=10.1.0.5 dst=10.1.0.6 proto=gre dport=1", "1: a packet of this protocol has no"),
         ("src=10.1.0.5 dst=10.1.0.6 flags=sny dport=1", "33: flags: expected a TCP flag"),
         ("src=fd00::1 dst=fd00::2 icmp=ping", "1: the addresses are IPv6: there it is icmpv6"),
@@ -91,6 +94,9 @@ def test_octets_are_what_was_said() -> None:
     assert (read.src, read.dst, read.ttl, read.tos) == ("10.1.0.5", "203.0.113.9", 3, 46 << 2)
     assert (read[TCP].sport, read[TCP].dport, str(read[TCP].flags)) == (5, 23, "S")
     assert bytes(read[TCP].payload) == b"hello"
+    read = IP(Talk().octets(packet(f"{TELNET} mss=1400 dscp=ef length=60")))
+    assert (read[TCP].options, read[TCP].dataofs, len(read)) == ([("MSS", 1400)], 6, 60)
+    assert read.tos == 46 << 2
     read = IP(Talk().octets(packet("src=10.1.0.5 dst=10.1.0.6 proto=udp dport=53 length=100")))
     assert (len(read), read[UDP].len) == (100, 80)
     read = IP(Talk().octets(packet("src=10.1.0.5 dst=10.1.0.6 icmp=3/4")))

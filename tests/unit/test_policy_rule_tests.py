@@ -104,6 +104,10 @@ def test_answers_to_this_machine_go_by_its_own_chains() -> None:
             ["out: what is for this machine leaves by no interface"],
         ),
         (
+            f"- {{name: a, chain: input, packet: §{{{ENDS}, icmp: ping}}, expect: drop}}\n",
+            ["in is missing: in input it is always known where a packet came in"],
+        ),
+        (
             f"- {{name: a, packet: {SYN}, expect: drop, state: §nwe}}\n",
             ["expected one of new"],
         ),
