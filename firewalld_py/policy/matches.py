@@ -16,6 +16,7 @@ from firewalld_py.policy.matches_rate import RATE_KEYS
 from firewalld_py.policy.model import Match, MatchValue
 from firewalld_py.policy.names import ICMP, ICMPV6
 from firewalld_py.policy.nodes import Mapping, Node
+from firewalld_py.policy.shapes import AnyOf, Keys, OneOrMore, reads, shape_of
 
 # Kind of the match that a key makes, where it is not the key's own name.
 KINDS: Final = {"icmpv6": "icmp", "flags": "tcp_flags", "dscp": "tos"}
@@ -23,6 +24,7 @@ KINDS: Final = {"icmpv6": "icmp", "flags": "tcp_flags", "dscp": "tos"}
 _STATE: Final = plain_list(packet_values.state, "a connection state")
 
 
+@reads(shape_of(_STATE))
 def _state_bits(node: Node, reading: Reading) -> int:
     bits = 0
     for bit in cast("tuple[int, ...]", _STATE(node, reading)):
@@ -33,6 +35,7 @@ def _state_bits(node: Node, reading: Reading) -> int:
 _FLAG_NAMES: Final = "a flag's name or a list of them (syn, ack, all, none)"
 
 
+@reads(OneOrMore(shape_of(packet_values.tcp_flag)))
 def _flag_names(node: Node, reading: Reading) -> int:
     bits = 0
     for bit in each(node, reading, packet_values.tcp_flag, _FLAG_NAMES):
@@ -62,6 +65,7 @@ _FLAGS: Final = Table(
 _FLAGS_FORM: Final = "{mask: [syn, ack], value: [syn]} or iptables' words (SYN,ACK SYN)"
 
 
+@reads(OneOrMore(AnyOf((Keys(_FLAGS), shape_of(packet_values.tcp_flags)))))
 def _tcp_flags(node: Node, reading: Reading) -> tuple[tuple[int, int], ...]:
     pairs: list[tuple[int, int]] = []
     items = items_of(node, _FLAGS_FORM)
@@ -80,6 +84,7 @@ def _tcp_flags(node: Node, reading: Reading) -> tuple[tuple[int, int], ...]:
     return tuple(pairs)
 
 
+@reads(shape_of(packet_values.syn))
 def _syn(node: Node, reading: Reading) -> object:  # noqa: ARG001
     return (packet_values.syn(text_of(node, "syn")),)
 

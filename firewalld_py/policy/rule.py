@@ -14,6 +14,7 @@ from firewalld_py.policy.keys import Key, Reading, Table, mapping, one
 from firewalld_py.policy.matches import MATCHES, NEGATED, make_matches
 from firewalld_py.policy.model import Action, Log, Match, Rule
 from firewalld_py.policy.nodes import Mapping, Node, Scalar
+from firewalld_py.policy.shapes import Keys
 
 MAX_NAME: Final = 100  # characters of a rule's name
 
@@ -50,6 +51,8 @@ RULE: Final = Table(
         ),
     ),
 )
+
+SHAPE: Final = Keys(RULE, one_of=("action", "log"))
 
 
 def read_rule(chain: str, place: str, node: Node, reading: Reading) -> Rule | None:
