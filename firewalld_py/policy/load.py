@@ -45,6 +45,7 @@ from firewalld_py.policy.nodes import (
 )
 from firewalld_py.policy.rule import SHAPE as RULE
 from firewalld_py.policy.rule import read_rule
+from firewalld_py.policy.rule_tests import SHAPE as TESTS
 from firewalld_py.policy.rule_tests import RuleTest, read_tests, tests_beside
 from firewalld_py.policy.shapes import Choice, Keys, Names, Rows, reads
 
@@ -205,7 +206,13 @@ POLICY: Final = Table(
             "rules before connection tracking",
         ),
         Key("filter", mapping(_FILTER), "input, forward, output and chains", "rules that decide"),
-        Key("tests", _unread, "a list of tests", "packets, and what the rules are to do with them"),
+        Key(
+            "tests",
+            _unread,
+            "a list of tests",
+            "packets, and what the rules are to do with them",
+            read_as=TESTS,
+        ),
     ),
 )
 

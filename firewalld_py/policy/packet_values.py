@@ -41,7 +41,7 @@ _PORT_FORM: Final = (
     rf"^(?:{_PORT_OR_NAME}|{_PORT_NUMBER}\s*-\s*{_PORT_NUMBER}"
     rf"|{_PORT_OR_NAME}\s*:\s*{_PORT_OR_NAME})$"
 )
-_INTERFACE_FORM: Final = r"^(?!\.{1,2}\*?$|.+\+$)[^\s/:*!,$'\"{}\[\]#]{1,15}\*?$"
+_INTERFACE_FORM: Final = r"""^(?!\.{1,2}\*?$|.+\+$)[^\s/:*!,$'"{}\[\]#]{1,15}\*?$"""
 _BITS_FORM: Final = "(?:0[xX][0-9a-fA-F]{1,12}|0|[1-9][0-9]{0,9})"
 
 _HEX: Final = re.compile(r"0[xX][0-9a-fA-F]{1,12}")

@@ -17,6 +17,7 @@ from firewalld_py.policy.errors import Fault, Problem, Problems, quoted
 from firewalld_py.policy.keys import Key, Reading, Reported, Table, items_of, one, text_of
 from firewalld_py.policy.names import ICMP, ICMPV6, PORT_PROTOCOLS, TCP
 from firewalld_py.policy.nodes import Mapping, Node, Scalar
+from firewalld_py.policy.shapes import OneOrMore, Text, reads, shape_of
 
 DEFAULT_SPORT: Final = 40000
 DEFAULT_TTL: Final = 64
@@ -64,6 +65,7 @@ class PacketWords:
         return 4 if len(self.src) == 4 else 6
 
 
+@reads(shape_of(address_range))
 def _address(text: str) -> bytes:
     expected = "one address"
     if text.startswith("$"):
@@ -74,6 +76,7 @@ def _address(text: str) -> bytes:
     return low.to_bytes(BITS[family] // 8, "big")
 
 
+@reads(shape_of(packet_values.interface))
 def _interface(text: str) -> str:
     name = packet_values.interface(text)
     if name.endswith("*"):
@@ -81,6 +84,7 @@ def _interface(text: str) -> str:
     return name
 
 
+@reads(shape_of(packet_values.port_range))
 def _port(text: str) -> int:
     low, high = packet_values.port_range(text)
     if low != high:
@@ -88,6 +92,7 @@ def _port(text: str) -> int:
     return low
 
 
+@reads(shape_of(packet_values.mark))
 def _mark(text: str) -> int:
     value, mask = packet_values.mark(text)
     if mask != 0xFFFFFFFF:
@@ -95,6 +100,7 @@ def _mark(text: str) -> int:
     return value
 
 
+@reads(Text(plain=True))
 def _payload(text: str) -> bytes:
     if text.startswith("0x"):
         try:
@@ -111,6 +117,7 @@ def _payload(text: str) -> bytes:
 _FLAGS: Final = "TCP flags as syn, syn+ack, [fin, ack] or none"
 
 
+@reads(OneOrMore(Text(r"^\s*[A-Za-z]+(?:\s*[+,]\s*[A-Za-z]+)*\s*$")))
 def _flags(node: Node, reading: Reading) -> int:  # noqa: ARG001
     bits = 0
     for item in items_of(node, _FLAGS):
@@ -122,6 +129,7 @@ def _flags(node: Node, reading: Reading) -> int:  # noqa: ARG001
 def _icmp(protocol: int) -> Callable[[str], tuple[int, int]]:
     convert = packet_values.icmp_type(protocol)
 
+    @reads(shape_of(convert))
     def converted(text: str) -> tuple[int, int]:
         _protocol, number, code, _last = convert(text)
         return number, code

@@ -7,7 +7,6 @@ ANYTHING: a schema is then too kind, and never wrong.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -123,10 +122,9 @@ def shape_of(function: Callable[..., Any]) -> Shape:
 
 
 def any_case(words: Iterable[str]) -> str:
-    """A pattern for these words, in capitals or not."""
+    """A pattern for these words (of letters, digits, '-' and '_'), in capitals or not."""
     letters = (
-        "".join(f"[{c}{c.upper()}]" if c.isalpha() else re.escape(c) for c in word.lower())
-        for word in words
+        "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in word.lower()) for word in words
     )
     return f"^(?:{'|'.join(letters)})$"
 
