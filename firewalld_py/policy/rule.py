@@ -27,6 +27,7 @@ RULE: Final = Table(
             f"a text of at most {MAX_NAME} characters",
             "what logs and messages call the rule; once per chain. Without it: filter/forward/3",
             also=("comment", "description", "id"),
+            example="{name: web, dst: 192.0.2.80, proto: tcp, dport: 443, action: accept}",
         ),
         *MATCHES.keys,
         Key(
@@ -35,12 +36,14 @@ RULE: Final = Table(
             "a mapping with the keys of conditions",
             "conditions each of which is negated by itself",
             also=("negate", "except", "unless"),
+            example="{in: lan0, not: {src: 10.1.0.0/24}, action: drop}",
         ),
         Key(
             "log",
             read_log,
             "true or {prefix, limit, burst, level}",
             "write a log line for the packet",
+            example='{state: invalid, log: {prefix: "junk ", limit: 10/second}, action: drop}',
         ),
         Key(
             "action",
@@ -48,6 +51,7 @@ RULE: Final = Table(
             FORM,
             "what happens to the packet",
             also=("target", "jump", "verdict", "then", "j"),
+            example="{proto: tcp, dport: 113, action: {reject: tcp-reset}}",
         ),
     ),
 )

@@ -15,6 +15,7 @@ from typing import Any, Final
 from firewalld_py.policy.config import CONFIG
 from firewalld_py.policy.keys import Key, Table
 from firewalld_py.policy.load import POLICY
+from firewalld_py.policy.reference import default_text, form_text
 from firewalld_py.policy.shapes import (
     AnyOf,
     Choice,
@@ -42,6 +43,7 @@ HOW_TO_SET: Final = (
 )
 _SCALARS: Final = ["string", "number", "boolean"]  # what may be text in the file
 _DIGITS: Final = "^(?:0|[1-9][0-9]{0,11})$"
+_PLAIN: Final = {"true": True, "false": False}
 _TRUTH_WORDS: Final = ("on", "off", "yes", "no")
 
 
@@ -63,7 +65,7 @@ class _Maker:
         self.places: dict[int, str] = {}  # of keys
         self.elements: dict[str, str] = {}  # names of elements of lists, by their text
         self.definitions: dict[str, Schema] = {}
-        self.reading = ""  # the key that is made now
+        self.reading, self.form = "", ""  # the key that is made now, and its form
 
     def whole(self, table: Table) -> Schema:
         top = self.mapping(table, "#")
@@ -92,11 +94,12 @@ class _Maker:
 
     def key(self, key: Key) -> Schema:
         """What is said of a key, and what may stand there."""
-        self.reading = key.name
-        form = "" if tables_of(key.shape) and len(key.form) < 20 else f"\n\n{key.form}"
-        schema: Schema = {"description": f"{key.doc}{form}"}
-        if isinstance(key.default, str | int | float) and not tables_of(key.shape):
-            schema["default"] = key.default
+        self.reading, self.form = key.name, key.form
+        parts = (key.doc, form_text(key), f"- {key.example}" if key.example else "")
+        schema: Schema = {"description": "\n\n".join(part for part in parts if part)}
+        default = default_text(key)
+        if default and not tables_of(key.shape):
+            schema["default"] = _PLAIN.get(default, int(default) if default.isdigit() else default)
         return schema | self.shape(key.shape)
 
     def shape(self, shape: Shape) -> Schema:
@@ -113,7 +116,11 @@ class _Maker:
             return {"type": ["object", "null"], **names} | {
                 "additionalProperties": self.shape(shape.value)
             }
-        return self.table(shape) if isinstance(shape, Keys) else scalar(shape)
+        if isinstance(shape, Keys):
+            return self.table(shape)
+        # Not of JSON Schema, but known to yaml-language-server, which else shows the pattern.
+        said = isinstance(shape, Text) and shape.pattern
+        return scalar(shape) | ({"patternErrorMessage": f"expected {self.form}"} if said else {})
 
     def element(self, item: Schema) -> Schema:
         """A reference to what may stand alone or in a list, defined under its first key's name."""
