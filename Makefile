@@ -51,8 +51,9 @@ format: setup-check ## put the sources into the one format that lint asks for
 	@.venv/bin/ruff check --fix-only .
 	@.venv/bin/ruff format .
 
-docs: setup-check ## docs/states/ made anew from the state tables (the tests want them up to date)
+docs: setup-check ## docs/states/, docs/reference.md and the JSON Schemas made anew from the tables (the tests want them up to date)
 	@FIREWALLD_PY_PURE=1 $(VENV_PYTHON) docs/generate_states.py
+	@FIREWALLD_PY_PURE=1 $(VENV_PYTHON) docs/generate_reference.py
 
 bench: setup-lab ## the numbers, side by side with what they are measured against
 	@$(VENV_PYTHON) -m bench $(ARGS)

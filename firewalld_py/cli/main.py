@@ -9,6 +9,7 @@ from typing import Final
 
 from firewalld_py import __version__
 from firewalld_py.cli import check, daemon, expect, explain, hook, replay, rule_tests
+from firewalld_py.cli import help as help_
 from firewalld_py.cli.exits import BAD_CONFIGURATION, OK
 from firewalld_py.policy.config import DEFAULT_CONFIG
 from firewalld_py.policy.errors import PolicyErrors
@@ -27,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--config", default=DEFAULT_CONFIG, metavar="FILE", help="the daemon's configuration"
     )
     subparsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for module in (daemon, expect, check, rule_tests, explain, replay, hook):
+    for module in (daemon, expect, check, rule_tests, explain, replay, hook, help_):
         module.add_arguments(subparsers)
     return parser
 
@@ -43,6 +44,7 @@ RUNNERS: Final = {
     "explain": explain.run,
     "replay": replay.run,
     "hook": hook.run,
+    "help": help_.run,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, cast
 
 from firewalld_py.conntrack.helpers.control_ports import OF_MODULE
+from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.policy import packet_values, values
 from firewalld_py.policy.chains import read_target
 from firewalld_py.policy.errors import Fault, nearest, quoted
@@ -12,6 +13,7 @@ from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, items_
 from firewalld_py.policy.model import Action, Log, Mark, Verdict
 from firewalld_py.policy.names import DEFAULT_REJECT, LEVELS, REJECTS
 from firewalld_py.policy.nodes import Mapping, Node, Scalar, found, is_null
+from firewalld_py.policy.shapes import AnyOf, Choice, Keys, OneOrMore, Text, Truth, reads, shape_of
 from firewalld_py.policy.timeouts import TIMEOUTS
 
 MAX_PREFIX: Final = 64  # characters, as the kernel's NFLOG
@@ -68,6 +70,7 @@ LOG: Final = Table(
 )
 
 
+@reads(Truth(), Keys(LOG))
 def read_log(node: Node, reading: Reading) -> Log | None:
     """The value of a `log:` key: true, false, or how to log. Raises Fault."""
     if isinstance(node, Scalar):
@@ -86,6 +89,7 @@ def read_log(node: Node, reading: Reading) -> Log | None:
     )
 
 
+@reads(Choice(REJECTS))
 def _reject(text: str) -> str:
     if text in REJECTS:
         return text
@@ -94,6 +98,8 @@ def _reject(text: str) -> str:
     raise Fault(f"unknown kind {quoted(text)}{known}", near)
 
 
+# Packages bring others.
+@reads(Choice((*READABLE, *OF_MODULE)), Text())
 def _helper(node: Node, reading: Reading) -> str:
     text = text_of(node, "a helper's name")
     if text in reading.helpers or text in OF_MODULE:
@@ -103,14 +109,17 @@ def _helper(node: Node, reading: Reading) -> str:
     raise Fault(f"unknown helper {quoted(text)}; there are: {there}", near)
 
 
+@reads(shape_of(packet_values.mark))
 def _mark(text: str) -> Mark:
     return Mark(*packet_values.mark(text))
 
 
+@reads(OneOrMore(shape_of(packet_values.label)))
 def _labels(node: Node, reading: Reading) -> tuple[int, ...]:
     return tuple(each(node, reading, packet_values.label, packet_values.LABEL))
 
 
+@reads(Keys(TIMEOUTS, filled=True))
 def _timeouts(node: Node, reading: Reading) -> dict[str, int]:
     if not isinstance(node, Mapping) or not node.entries:
         raise Fault(f"expected {_TIMEOUTS_FORM}, found {found(node)}")
@@ -126,6 +135,14 @@ _DETAILED: Final = Table(
             one(_reject, "a kind of reject"),
             ", ".join(REJECTS),
             "drop and answer with this",
+            example="{proto: tcp, dport: 113, action: {reject: tcp-reset}}",
+        ),
+        Key(
+            "log",
+            read_log,
+            "true or a mapping",
+            "write a log line and go on",
+            example='{action: [{log: {prefix: "ssh "}}, accept]}',
         ),
         Key(
             "jump",
@@ -139,47 +156,53 @@ _DETAILED: Final = Table(
             "a name under chains: of the same table",
             "try the rules of that chain instead of the rest of this one",
         ),
-        Key("log", read_log, "true or a mapping", "write a log line and go on"),
         Key(
             "mark",
             one(_mark, packet_values.MARK),
             packet_values.MARK,
             "set the packet's mark (its bits in MASK) and go on",
+            example="{proto: udp, dport: 5060, action: [{mark: 0x1/0xff}, accept]}",
         ),
         Key(
             "helper",
             _helper,
             "a helper's name",
             "let a helper follow the connection; raw only",
+            example="{proto: tcp, dport: 21, action: {helper: ftp}}",
         ),
         Key(
             "connmark",
             one(_mark, packet_values.MARK),
             packet_values.MARK,
             "set the mark of the packet's connection (its bits in MASK) and go on; filter only",
+            example="{in: lan0, action: {connmark: 0x10/0xf0}}",
         ),
         Key(
             "label",
             _labels,
             f"one or a list of: {packet_values.LABEL}",
             "set labels of the packet's connection, which stay, and go on; filter only",
+            example="{in: lan0, action: [{label: 3}, accept]}",
         ),
         Key(
             "zone",
             one(packet_values.zone, packet_values.ZONE),
             packet_values.ZONE,
             "track the packet in this zone: connections of different zones never meet; raw only",
+            example="{in: lan0, action: {zone: 1}}",
         ),
         Key(
             "timeout",
             _timeouts,
             _TIMEOUTS_FORM,
             "how long the connection that the packet opens may be idle; raw only",
+            example="{proto: udp, dport: 53, action: {timeout: {udp_timeout: 10s}}}",
         ),
     ),
 )
 
 
+@reads(OneOrMore(AnyOf((Choice(WORDS), Keys(_DETAILED, single=True)))))
 def read_action(node: Node, reading: Reading) -> Action:
     """The value of an `action:` key. Raises Fault or Reported."""
     parts: dict[str, object] = {}

@@ -9,11 +9,20 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from firewalld_py.policy.errors import Fault, quoted
+from firewalld_py.policy.shapes import Text, reads
 
 EXPECTED: Final = "an address, a network (10.1.0.0/24), a range (10.1.0.5-10.1.0.9) or a $define"
 BITS: Final = {4: 32, 6: 128}
 _PREFIX: Final = re.compile(r"[0-9]{1,3}")
 _LAST_OCTET: Final = re.compile(r"[0-9]{1,3}")
+# For editors, which see no more of an address than its form.
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_V4: Final = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
+_V6: Final = "(?=[^-/]*:[^-/]*:)[0-9a-fA-F:.]+"
+_ADDRESS_FORM: Final = (
+    rf"^(?:{_V4}(?:/(?:3[0-2]|[12]?[0-9])|\s*-\s*{_V4})?"
+    rf"|{_V6}(?:/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9])|\s*-\s*{_V6})?)$"
+)
 
 
 class AddressRange(NamedTuple):
@@ -24,6 +33,7 @@ class AddressRange(NamedTuple):
     high: int
 
 
+@reads(Text(_ADDRESS_FORM))
 @lru_cache(maxsize=65536)
 def address_range(text: str) -> AddressRange:
     """The range that an address, a network or `a-b` stands for. Raises Fault."""

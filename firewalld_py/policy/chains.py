@@ -10,6 +10,7 @@ from firewalld_py.policy.errors import Fault, nearest, quoted
 from firewalld_py.policy.keys import Reading, text_of
 from firewalld_py.policy.model import Chain, Rule
 from firewalld_py.policy.nodes import Mapping, Node
+from firewalld_py.policy.shapes import Text, reads
 from firewalld_py.rules.build import CHAINS
 from firewalld_py.rules.calls import call_faults
 
@@ -19,6 +20,7 @@ CHAINS_FORM: Final = "a mapping from names to lists of rules"
 _NAME: Final = f"a chain's name: at most {MAX_NAME} characters without space, comma or /"
 # What would be mistaken for something else where rules and chains are named.
 _UNFIT: Final = frozenset("/,$")
+NAME_FORM: Final = rf"^[^\s/,$]{{1,{MAX_NAME}}}$"  # for editors
 
 
 def check_name(table: str, name: str) -> None:
@@ -30,6 +32,7 @@ def check_name(table: str, name: str) -> None:
         raise Fault(f"expected {_NAME}, found {quoted(name[: MAX_NAME + 1])}")
 
 
+@reads(Text(plain=True))
 def read_target(node: Node, reading: Reading) -> str:
     """The name of a chain to go to, one of the table that is being read. Raises Fault."""
     name = text_of(node, "a chain's name")

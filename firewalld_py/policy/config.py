@@ -15,6 +15,7 @@ from firewalld_py.policy.keys import Key, Parser, Reading, Table, each, mapping,
 from firewalld_py.policy.nodes import Mapping as MappingNode
 from firewalld_py.policy.nodes import Node, is_null, read_tree
 from firewalld_py.policy.packet_values import MARK, mark
+from firewalld_py.policy.shapes import Choice, Keys, Number, OneOrMore, Text, reads, shape_of
 from firewalld_py.policy.timeouts import TIMEOUTS, YEAR_S
 from firewalld_py.policy.values import (
     DURATION,
@@ -182,6 +183,7 @@ def _section(name: str, cls: type[Any], doc: str, *rows: tuple[str, Parser, str,
     return Key(name, parse_section, "a mapping", doc, defaults, table=table)
 
 
+@reads(OneOrMore(Choice(HOOK_CHAINS)))
 def _hook_chains(node: Node, reading: Reading) -> tuple[str, ...]:
     chains = each(node, reading, word(HOOK_CHAINS), "at least one of forward, input, output")
     if len(set(chains)) < len(chains):
@@ -189,14 +191,12 @@ def _hook_chains(node: Node, reading: Reading) -> tuple[str, ...]:
     return tuple(chains)
 
 
+@reads(Keys(TIMEOUTS))
 def _timeouts(node: Node, reading: Reading) -> dict[str, int]:
     return {**TIMEOUT_DEFAULTS, **TIMEOUTS.read(node, reading)}  # type: ignore[dict-item]
 
 
-def _helpers(node: Node, reading: Reading) -> dict[str, int]:
-    return {**PARAMETER_DEFAULTS, **_HELPERS.read(node, reading)}  # type: ignore[dict-item]
-
-
+@reads(Number(1, 0xFFFFFFFF), Text("^0[xX][0-9a-fA-F]{1,12}$"))
 def _reject_mark(text: str) -> int:
     value, mask = mark(text)
     if mask != 0xFFFFFFFF or not value:
@@ -204,6 +204,7 @@ def _reject_mark(text: str) -> int:
     return value
 
 
+@reads(shape_of(plain_text(4096)))
 def _path(text: str) -> str:
     return plain_text(4096)(text)
 
@@ -249,6 +250,13 @@ _HELPERS: Final = Table(
         )
     ),
 )
+
+
+@reads(Keys(_HELPERS))
+def _helpers(node: Node, reading: Reading) -> dict[str, int]:
+    return {**PARAMETER_DEFAULTS, **_HELPERS.read(node, reading)}  # type: ignore[dict-item]
+
+
 CONFIG: Final = Table(
     "the configuration",
     (

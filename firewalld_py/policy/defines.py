@@ -15,9 +15,13 @@ from typing import Final, TypeVar
 from firewalld_py.policy.errors import Fault, nearest, quoted
 from firewalld_py.policy.keys import Reading, Reported, items_of, text_of
 from firewalld_py.policy.nodes import Mapping, Node, Scalar, found, is_null
+from firewalld_py.policy.shapes import Names, OneOrMore, Text
 
 MAX_DEFINE_DEPTH: Final = 16  # defines within defines
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
+REFERENCE: Final = Text(rf"^\${NAME.pattern}$")
+# What stands in them is read where they are used.
+SHAPE: Final = Names(f"^{NAME.pattern}$", OneOrMore(Text(plain=True)))
 
 Value = TypeVar("Value")
 

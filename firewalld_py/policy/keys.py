@@ -16,6 +16,7 @@ from firewalld_py.conntrack.helpers.base import Readable
 from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.policy.errors import Fault, Problems, nearest, quoted
 from firewalld_py.policy.nodes import Mapping, Node, Scalar, Sequence, found, is_null
+from firewalld_py.policy.shapes import ANYTHING, Keys, Shape, reads, shape_of
 
 if TYPE_CHECKING:
     from firewalld_py.policy.defines import Defines
@@ -56,7 +57,8 @@ class Key:
 
     `form` says in words what may stand there, `doc` what it means, `default` what holds without it;
     `also` are words by which it is known elsewhere, for suggestions only; `required` tells what to
-    do where it is missing; `table` holds the keys of the mapping that stands there, if it is one.
+    do where it is missing; `table` holds the keys of the mapping that stands there, if it is one;
+    `example` is a mapping in which it stands; `read_as` is its shape where `parse` does not know.
     """
 
     name: str
@@ -67,6 +69,16 @@ class Key:
     also: tuple[str, ...] = ()
     required: str = ""
     table: Table | None = None
+    example: str = ""
+    read_as: Shape = ANYTHING
+
+    @property
+    def shape(self) -> Shape:
+        """What may stand there, as data."""
+        if self.read_as is not ANYTHING:
+            return self.read_as
+        known = shape_of(self.parse)
+        return Keys(self.table, nothing=True) if known is ANYTHING and self.table else known
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +150,7 @@ def _colon_hint(node: Node) -> str:
 def one(convert: Callable[[str], object], expected: str) -> Parser:
     """A parser for one scalar; `convert` takes its text and may raise Fault."""
 
+    @reads(shape_of(convert))
     def parse(node: Node, reading: Reading) -> object:  # noqa: ARG001
         return convert(text_of(node, expected))
 
@@ -147,6 +160,7 @@ def one(convert: Callable[[str], object], expected: str) -> Parser:
 def mapping(table: Table) -> Parser:
     """A parser for a mapping of its own; nothing there reads as an empty one."""
 
+    @reads(Keys(table, nothing=True))
     def parse(node: Node, reading: Reading) -> object:
         return {} if is_null(node) else table.read(node, reading)
 

@@ -8,10 +8,11 @@ from typing import Final, cast
 from firewalld_py.policy import packet_values
 from firewalld_py.policy.addresses import EXPECTED as ADDRESS
 from firewalld_py.policy.addresses import AddressRange, address_range, merged
-from firewalld_py.policy.defines import ListField
+from firewalld_py.policy.defines import REFERENCE, ListField
 from firewalld_py.policy.errors import Fault, quoted
 from firewalld_py.policy.keys import Parser, Reading, each, text_of
 from firewalld_py.policy.nodes import Node, Scalar
+from firewalld_py.policy.shapes import AnyOf, OneOrMore, reads, shape_of
 
 
 def ports_merged(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
@@ -45,6 +46,7 @@ INTERFACES: Final = ListField("interface", packet_values.INTERFACE, packet_value
 def listed(using: ListField) -> Parser:
     """A list in which $defines may stand."""
 
+    @reads(OneOrMore(AnyOf((shape_of(using.convert), REFERENCE))))
     def parse(node: Node, reading: Reading) -> object:
         assert reading.defines is not None
         try:
@@ -68,6 +70,7 @@ def plain_list(convert: Callable[[str], object], expected: str) -> Parser:
             )
         return convert(text)
 
+    @reads(OneOrMore(shape_of(convert)))
     def parse(node: Node, reading: Reading) -> object:
         if isinstance(node, Scalar):
             return (converted(text_of(node, expected)),)

@@ -12,7 +12,15 @@ from typing import Final, cast
 from firewalld_py.conntrack.helpers.base import Readable
 from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.policy import values
-from firewalld_py.policy.chains import CHAINS_FORM, MAX_CHAINS, check_chains, check_name, names_of
+from firewalld_py.policy.chains import (
+    CHAINS_FORM,
+    MAX_CHAINS,
+    NAME_FORM,
+    check_chains,
+    check_name,
+    names_of,
+)
+from firewalld_py.policy.defines import SHAPE as DEFINES
 from firewalld_py.policy.defines import Defines, read_defines
 from firewalld_py.policy.errors import (
     Fault,
@@ -35,8 +43,11 @@ from firewalld_py.policy.nodes import (
     is_null,
     read_tree,
 )
+from firewalld_py.policy.rule import SHAPE as RULE
 from firewalld_py.policy.rule import read_rule
+from firewalld_py.policy.rule_tests import SHAPE as TESTS
 from firewalld_py.policy.rule_tests import RuleTest, read_tests, tests_beside
+from firewalld_py.policy.shapes import Choice, Keys, Names, Rows, reads
 
 VERSION: Final = 1
 MAX_RULES: Final = 200_000  # of one file
@@ -90,6 +101,7 @@ def _read(
     return Policy(problems.file, VERSION, tuple(loader.chains), loader.tests), []
 
 
+@reads(Choice((str(VERSION),)))
 def _version(text: str) -> int:
     if text != str(VERSION):
         raise Fault(
@@ -103,6 +115,8 @@ def _unread(node: Node, reading: Reading) -> Node:  # noqa: ARG001
     return node
 
 
+_RULES: Final = Rows(RULE)
+_CHAINS: Final = Names(NAME_FORM, _RULES)
 _FILTER_CHAIN: Final = Table(
     "a chain",
     (
@@ -114,24 +128,57 @@ _FILTER_CHAIN: Final = Table(
             "accept",
             also=("default",),
         ),
-        Key("rules", _unread, "a list of rules", "the rules, tried from the first to the last"),
+        Key(
+            "rules",
+            _unread,
+            "a list of rules",
+            "the rules, tried from the first to the last",
+            read_as=_RULES,
+        ),
     ),
 )
+_CHAIN: Final = Keys(_FILTER_CHAIN, nothing=True)
 _RAW: Final = Table(
     "raw",
     (
-        Key("prerouting", _unread, "a list of rules", "packets from the network, before tracking"),
-        Key("output", _unread, "a list of rules", "packets of this machine, before tracking"),
-        Key("chains", _unread, CHAINS_FORM, "chains that rules here lead to by jump and goto"),
+        Key(
+            "prerouting",
+            _unread,
+            "a list of rules",
+            "packets from the network, before tracking",
+            read_as=_RULES,
+        ),
+        Key(
+            "output",
+            _unread,
+            "a list of rules",
+            "packets of this machine, before tracking",
+            read_as=_RULES,
+        ),
+        Key(
+            "chains",
+            _unread,
+            CHAINS_FORM,
+            "chains that rules here lead to by jump and goto",
+            read_as=_CHAINS,
+        ),
     ),
 )
 _FILTER: Final = Table(
     "filter",
     (
-        Key("input", _unread, "a chain", "packets for this machine"),
-        Key("forward", _unread, "a chain", "packets that pass through this machine"),
-        Key("output", _unread, "a chain", "packets of this machine"),
-        Key("chains", _unread, CHAINS_FORM, "chains that rules here lead to by jump and goto"),
+        Key("input", _unread, "a chain", "packets for this machine", read_as=_CHAIN),
+        Key(
+            "forward", _unread, "a chain", "packets that pass through this machine", read_as=_CHAIN
+        ),
+        Key("output", _unread, "a chain", "packets of this machine", read_as=_CHAIN),
+        Key(
+            "chains",
+            _unread,
+            CHAINS_FORM,
+            "chains that rules here lead to by jump and goto",
+            read_as=_CHAINS,
+        ),
     ),
 )
 POLICY: Final = Table(
@@ -150,6 +197,7 @@ POLICY: Final = Table(
             "a mapping from names to lists",
             "names for $name in rules",
             also=("defines", "variables", "vars"),
+            read_as=DEFINES,
         ),
         Key(
             "raw",
@@ -158,7 +206,13 @@ POLICY: Final = Table(
             "rules before connection tracking",
         ),
         Key("filter", mapping(_FILTER), "input, forward, output and chains", "rules that decide"),
-        Key("tests", _unread, "a list of tests", "packets, and what the rules are to do with them"),
+        Key(
+            "tests",
+            _unread,
+            "a list of tests",
+            "packets, and what the rules are to do with them",
+            read_as=TESTS,
+        ),
     ),
 )
 

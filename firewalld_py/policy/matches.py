@@ -16,6 +16,7 @@ from firewalld_py.policy.matches_rate import RATE_KEYS
 from firewalld_py.policy.model import Match, MatchValue
 from firewalld_py.policy.names import ICMP, ICMPV6
 from firewalld_py.policy.nodes import Mapping, Node
+from firewalld_py.policy.shapes import AnyOf, Keys, OneOrMore, reads, shape_of
 
 # Kind of the match that a key makes, where it is not the key's own name.
 KINDS: Final = {"icmpv6": "icmp", "flags": "tcp_flags", "dscp": "tos"}
@@ -23,6 +24,7 @@ KINDS: Final = {"icmpv6": "icmp", "flags": "tcp_flags", "dscp": "tos"}
 _STATE: Final = plain_list(packet_values.state, "a connection state")
 
 
+@reads(shape_of(_STATE))
 def _state_bits(node: Node, reading: Reading) -> int:
     bits = 0
     for bit in cast("tuple[int, ...]", _STATE(node, reading)):
@@ -33,6 +35,7 @@ def _state_bits(node: Node, reading: Reading) -> int:
 _FLAG_NAMES: Final = "a flag's name or a list of them (syn, ack, all, none)"
 
 
+@reads(OneOrMore(shape_of(packet_values.tcp_flag)))
 def _flag_names(node: Node, reading: Reading) -> int:
     bits = 0
     for bit in each(node, reading, packet_values.tcp_flag, _FLAG_NAMES):
@@ -62,6 +65,7 @@ _FLAGS: Final = Table(
 _FLAGS_FORM: Final = "{mask: [syn, ack], value: [syn]} or iptables' words (SYN,ACK SYN)"
 
 
+@reads(OneOrMore(AnyOf((Keys(_FLAGS), shape_of(packet_values.tcp_flags)))))
 def _tcp_flags(node: Node, reading: Reading) -> tuple[tuple[int, int], ...]:
     pairs: list[tuple[int, int]] = []
     items = items_of(node, _FLAGS_FORM)
@@ -80,6 +84,7 @@ def _tcp_flags(node: Node, reading: Reading) -> tuple[tuple[int, int], ...]:
     return tuple(pairs)
 
 
+@reads(shape_of(packet_values.syn))
 def _syn(node: Node, reading: Reading) -> object:  # noqa: ARG001
     return (packet_values.syn(text_of(node, "syn")),)
 
@@ -93,6 +98,7 @@ MATCHES: Final = Table(
             "one or a list of new, established, related, invalid, untracked",
             "the state that connection tracking gave the packet; not in raw, which comes before it",
             also=("ctstate", "ct_state", "conntrack"),
+            example="{state: [established, related], action: accept}",
         ),
         Key(
             "family",
@@ -100,6 +106,7 @@ MATCHES: Final = Table(
             "ipv4 or ipv6",
             "the IP version",
             also=("ip_version", "nfproto"),
+            example="{family: ipv6, action: drop}",
         ),
         Key(
             "proto",
@@ -107,6 +114,7 @@ MATCHES: Final = Table(
             f"one or a list of: {packet_values.PROTOCOL}",
             "the protocol that IP carries",
             also=("protocol", "protocols", "l4proto", "p"),
+            example="{proto: [tcp, udp], dport: 53, action: accept}",
         ),
         Key(
             "in",
@@ -114,6 +122,7 @@ MATCHES: Final = Table(
             f"one or a list of: {packet_values.INTERFACE}",
             "the interface the packet came by; not in output chains",
             also=("iif", "iifname", "in_interface", "input", "i"),
+            example='{in: "ppp*", state: new, action: drop}',
         ),
         Key(
             "out",
@@ -121,6 +130,7 @@ MATCHES: Final = Table(
             f"one or a list of: {packet_values.INTERFACE}",
             "the interface the packet leaves by; not in input and prerouting",
             also=("oif", "oifname", "out_interface", "output", "o"),
+            example="{in: lan0, out: wan0, state: new, action: accept}",
         ),
         Key(
             "dport",
@@ -128,6 +138,7 @@ MATCHES: Final = Table(
             f"one or a list of: {packet_values.PORT}",
             "the destination port; without proto, of any protocol that has ports",
             also=("destination_port", "dst_port", "dports", "dpt", "port", "ports"),
+            example="{proto: tcp, dport: [http, 443, 8000-8080], action: accept}",
         ),
         Key(
             "sport",
@@ -135,6 +146,7 @@ MATCHES: Final = Table(
             f"one or a list of: {packet_values.PORT}",
             "the source port; without proto, of any protocol that has ports",
             also=("source_port", "src_port", "sports", "spt"),
+            example="{proto: udp, sport: 53, state: untracked, action: accept}",
         ),
         Key(
             "src",
@@ -142,6 +154,7 @@ MATCHES: Final = Table(
             f"one or a list of: {ADDRESS}",
             "the source address; IPv4 and IPv6 may be mixed",
             also=("source", "saddr", "source_address", "s", "from"),
+            example='{src: [10.1.0.0/24, "fd00:1::/64"], state: new, action: accept}',
         ),
         Key(
             "dst",
@@ -149,6 +162,7 @@ MATCHES: Final = Table(
             f"one or a list of: {ADDRESS}",
             "the destination address; IPv4 and IPv6 may be mixed",
             also=("destination", "daddr", "dest", "destination_address", "d", "to"),
+            example="{dst: 192.0.2.10-192.0.2.19, proto: tcp, dport: 25, action: accept}",
         ),
         Key(
             "icmp",
@@ -156,6 +170,7 @@ MATCHES: Final = Table(
             "one or a list of: a type (echo-request, 8), a type/code (3/4, redirect/host)",
             "the ICMP type; also negated it matches ICMP only",
             also=("icmp_type",),
+            example="{icmp: [echo-request, destination-unreachable/port], action: accept}",
         ),
         Key(
             "icmpv6",
@@ -163,6 +178,7 @@ MATCHES: Final = Table(
             "one or a list of: a type (echo-request, 128), a type/code (1/4, 1/no-route)",
             "the ICMPv6 type; also negated it matches ICMPv6 only",
             also=("icmpv6_type", "icmp6", "ipv6_icmp"),
+            example="{icmpv6: neighbour-solicitation, state: untracked, action: accept}",
         ),
         Key(
             "flags",
@@ -171,6 +187,7 @@ MATCHES: Final = Table(
             "the first packet of a TCP connection (SYN set; ACK, RST, FIN not); "
             "also negated it matches TCP only",
             also=("syn",),
+            example="{flags: syn, dport: 22, action: accept}",
         ),
         Key(
             "tcp_flags",
@@ -179,6 +196,7 @@ MATCHES: Final = Table(
             "TCP flags: of those in the mask exactly those in the value are set; "
             "also negated it matches TCP only",
             also=("tcpflags",),
+            example="{tcp_flags: {mask: [syn, fin], value: [syn, fin]}, action: drop}",
         ),
         Key(
             "mark",
@@ -186,6 +204,7 @@ MATCHES: Final = Table(
             f"one or a list of: {packet_values.MARK}",
             "the packet's mark, its bits outside of the mask left out",
             also=("fwmark", "nfmark"),
+            example="{mark: 0x1/0xff, action: accept}",
         ),
         Key(
             "connmark",
@@ -193,6 +212,7 @@ MATCHES: Final = Table(
             f"one or a list of: {packet_values.MARK}",
             "the mark of the packet's connection; not in raw, which comes before it",
             also=("ctmark", "ct_mark"),
+            example="{connmark: 0x10/0xf0, action: accept}",
         ),
         Key(
             "label",
@@ -200,6 +220,7 @@ MATCHES: Final = Table(
             f"one or a list of: {packet_values.LABEL}",
             "a label of the packet's connection, any of those named; not in raw",
             also=("connlabel", "ctlabel", "ct_label"),
+            example="{label: 3, action: accept}",
         ),
         Key(
             "zone",
@@ -207,6 +228,7 @@ MATCHES: Final = Table(
             f"one or a list of: {packet_values.ZONE}",
             "the zone that the packet's connection is tracked in; not in raw, which sets it",
             also=("ctzone", "ct_zone"),
+            example="{zone: 5, action: drop}",
         ),
         *PACKET_KEYS,
         *CONNECTION_KEYS,

@@ -13,6 +13,7 @@ from firewalld_py.conntrack.connection import (
     SEEN_REPLY,
 )
 from firewalld_py.conntrack.helpers.control_ports import OF_MODULE
+from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.policy import packet_values
 from firewalld_py.policy.addresses import EXPECTED as ADDRESS
 from firewalld_py.policy.errors import Fault, nearest, quoted
@@ -20,6 +21,7 @@ from firewalld_py.policy.keys import Key, Parser, Reading, Reported, Table, one
 from firewalld_py.policy.lists import ADDRESSES, PORTS, listed, plain_list, ports_merged
 from firewalld_py.policy.nodes import Mapping, Node
 from firewalld_py.policy.numbers import number_range
+from firewalld_py.policy.shapes import AnyOf, Choice, Keys, Number, OneOrMore, Text, reads, shape_of
 from firewalld_py.policy.values import duration, named, unexpected
 
 MAX_COUNT: Final = 10**18 - 1
@@ -43,6 +45,7 @@ _STATUS_BITS: Final = {
 _STATUSES: Final = plain_list(named(_STATUS_BITS, STATUS, any_case=True), STATUS)
 
 
+@reads(shape_of(_STATUSES))
 def _status(node: Node, reading: Reading) -> int:
     bits = 0
     for bit in cast("tuple[int, ...]", _STATUSES(node, reading)):
@@ -50,6 +53,8 @@ def _status(node: Node, reading: Reading) -> int:
     return bits
 
 
+# Packages bring others.
+@reads(OneOrMore(AnyOf((Choice((*READABLE, *OF_MODULE)), Text()))))
 def _helpers(node: Node, reading: Reading) -> object:
     known = (*reading.helpers, *OF_MODULE)
 
@@ -62,6 +67,7 @@ def _helpers(node: Node, reading: Reading) -> object:
     return tuple(dict.fromkeys(name for names in found for name in names))
 
 
+@reads(Number(0, MAX_SECONDS), Text(r"^\s*[0-9][0-9dhms]*\s*(?:-\s*[0-9dhms]*\s*)?$"))
 def _seconds(text: str) -> tuple[int, int]:
     """A range of whole seconds, each end a duration."""
     if text.startswith(("<", ">")):
@@ -82,6 +88,7 @@ def _seconds(text: str) -> tuple[int, int]:
 _SECONDS_LISTED: Final = plain_list(_seconds, SECONDS)
 
 
+@reads(shape_of(_SECONDS_LISTED))
 def _times(node: Node, reading: Reading) -> object:
     return ports_merged(cast("tuple[tuple[int, int], ...]", _SECONDS_LISTED(node, reading)))
 
@@ -98,6 +105,7 @@ _BY_DIRECTION: Final = Table(
 )
 
 
+@reads(shape_of(_COUNT), Keys(_BY_DIRECTION, single=True))
 def _counts(node: Node, reading: Reading) -> object:
     """(direction, lowest, highest)."""
     if not isinstance(node, Mapping):
@@ -145,6 +153,7 @@ CONNECTION_KEYS: Final = (
         DIRECTION,
         "whether the packet goes as the first one of its connection did, or comes back",
         also=("ctdir", "ct_direction"),
+        example="{direction: reply, proto: udp, sport: 53, action: accept}",
     ),
     Key(
         "status",
@@ -153,6 +162,7 @@ CONNECTION_KEYS: Final = (
         "what became of the connection so far, any of those named: a helper expected it, answers "
         "were seen, it is beyond its beginnings, its first packet was accepted",
         also=("ctstatus", "ct_status"),
+        example="{status: assured, action: accept}",
     ),
     Key(
         "helper",
@@ -160,12 +170,14 @@ CONNECTION_KEYS: Final = (
         f"one or a list of: {HELPER}",
         "the helper that expected the packet's connection, as -m helper; negated, all else",
         also=("cthelper", "ct_helper"),
+        example="{state: related, helper: ftp, action: accept}",
     ),
     Key(
         "age",
         _times,
         f"one or a list of: {SECONDS}",
         "how long ago the connection's first packet came, in whole seconds",
+        example="{age: 1h-, dport: 22, action: log}",
     ),
     Key(
         "expires",
@@ -173,6 +185,7 @@ CONNECTION_KEYS: Final = (
         f"one or a list of: {SECONDS}",
         "how long the connection would live on without another packet, in whole seconds",
         also=("ctexpire", "ct_expiration", "expiry"),
+        example="{expires: 0-10, action: log}",
     ),
     Key(
         "packets",
@@ -180,6 +193,7 @@ CONNECTION_KEYS: Final = (
         COUNTS,
         "the connection's packets so far, with this one",
         also=("connpackets", "ct_packets"),
+        example="{packets: 1-20, action: accept}",
     ),
     Key(
         "octets",
@@ -187,6 +201,7 @@ CONNECTION_KEYS: Final = (
         COUNTS,
         "the connection's octets so far, with this packet and its IP header",
         also=("connbytes", "bytes", "ct_bytes"),
+        example="{octets: {reply: 10000000-}, action: {mark: 0x2}}",
     ),
     *_ends("original", "orig"),
     *_ends("reply", "repl"),
@@ -196,6 +211,7 @@ CONNECTION_KEYS: Final = (
         f"one or a list of: {packet_values.PROTOCOL}",
         "the connection's protocol: of an ICMP error that of what it is about",
         also=("ctproto", "ct_proto"),
+        example="{state: related, connection_proto: udp, action: accept}",
     ),
 )
 # All of them are known after tracking only.

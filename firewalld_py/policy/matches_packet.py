@@ -9,6 +9,7 @@ from firewalld_py.policy.keys import Key, Parser, Reading
 from firewalld_py.policy.lists import plain_list, ports_merged
 from firewalld_py.policy.nodes import Node
 from firewalld_py.policy.numbers import number_range, number_with_mask
+from firewalld_py.policy.shapes import Choice, Number, Text, any_case, reads, shape_of
 from firewalld_py.policy.values import NUMBER, unexpected
 
 DSCP: Final = "a class (ef, cs1, af41) or a number from 0 to 63"
@@ -52,6 +53,7 @@ IPV6_HEADERS: Final[dict[str, int]] = {
 }
 
 
+@reads(Choice(tuple(DSCP_CLASSES), any_case=True), Number(0, 63), Text("^0[xX][0-9a-zA-Z]+$"))
 def dscp(text: str) -> tuple[int, int]:
     """A class as value and mask of the octet that it stands in, above the two ECN bits."""
     number = DSCP_CLASSES.get(text.lower(), -1)
@@ -64,6 +66,11 @@ def dscp(text: str) -> tuple[int, int]:
     return number << 2, 0xFC
 
 
+@reads(
+    Choice(tuple(TCP_OPTIONS)),
+    Number(1, 255),
+    Text(any_case(TCP_OPTIONS).replace("-", "[-_]")),
+)
 def tcp_option(text: str) -> int:
     """The number of a TCP option."""
     number = TCP_OPTIONS.get(text.lower().replace("_", "-"), 0)
@@ -74,6 +81,7 @@ def tcp_option(text: str) -> int:
     return number
 
 
+@reads(Choice(tuple(IPV6_HEADERS), any_case=True))
 def ipv6_header(text: str) -> int:
     """The number of an IPv6 header."""
     number = IPV6_HEADERS.get(text.lower())
@@ -86,6 +94,7 @@ def ranges(low: int, high: int, expected: str) -> Parser:
     """A list of numbers and ranges, merged."""
     parse = plain_list(number_range(low, high, expected), expected)
 
+    @reads(shape_of(parse))
     def merged(node: Node, reading: Reading) -> object:
         return ports_merged(cast("tuple[tuple[int, int], ...]", parse(node, reading)))
 
@@ -100,6 +109,7 @@ PACKET_KEYS: Final = (
         "the packet's length with its IP header; of a datagram in fragments the whole datagram's, "
         "of what the network card has merged (gso) all of it",
         also=("packet_length", "len", "size"),
+        example="{length: 1400-, proto: udp, action: drop}",
     ),
     Key(
         "ttl",
@@ -108,6 +118,7 @@ PACKET_KEYS: Final = (
         "how many hops the packet may still go: IPv4's TTL, IPv6's hop limit. In forward this "
         "machine's own hop is taken off",
         also=("hl", "hop_limit", "hoplimit", "hops"),
+        example="{ttl: 0-1, action: drop}",
     ),
     Key(
         "dscp",
@@ -116,6 +127,7 @@ PACKET_KEYS: Final = (
         "the class of service that the packet asks for: the upper six bits of the TOS or traffic "
         "class octet",
         also=("dscp_class", "diffserv"),
+        example="{dscp: [ef, af41], action: {mark: 0x1}}",
     ),
     Key(
         "tos",
@@ -123,6 +135,7 @@ PACKET_KEYS: Final = (
         f"one or a list of: {TOS}",
         "the TOS or traffic class octet, its bits outside of the mask left out",
         also=("traffic_class", "tclass"),
+        example="{tos: 0x08/0x1c, action: accept}",
     ),
     Key(
         "tcp_option",
@@ -130,6 +143,7 @@ PACKET_KEYS: Final = (
         f"one or a list of: {TCP_OPTION}",
         "a TCP option that is present, any of those named; also negated it matches TCP only",
         also=("tcp_options", "tcpoption"),
+        example="{proto: tcp, tcp_option: fast-open, action: drop}",
     ),
     Key(
         "mss",
@@ -138,6 +152,7 @@ PACKET_KEYS: Final = (
         "the maximum segment size that a TCP segment (a SYN) names; negated it matches TCP that "
         "names another one or none",
         also=("tcpmss", "tcp_mss", "maxseg"),
+        example="{flags: syn, mss: 0-535, action: drop}",
     ),
     Key(
         "ipv6_header",
@@ -145,5 +160,6 @@ PACKET_KEYS: Final = (
         f"one or a list of: {IPV6_HEADER}",
         "an IPv6 header that is present, any of those named; also negated it matches IPv6 only",
         also=("ipv6header", "exthdr", "extension_header", "extension_headers"),
+        example="{ipv6_header: [route, hop-by-hop], action: drop}",
     ),
 )

@@ -9,6 +9,7 @@ from firewalld_py.policy.errors import Fault, quoted
 from firewalld_py.policy.keys import Key, Reading, Reported, Table, one
 from firewalld_py.policy.lists import plain_list
 from firewalld_py.policy.nodes import Mapping, Node
+from firewalld_py.policy.shapes import Keys, Text, reads, shape_of
 from firewalld_py.policy.values import RATE, named, rate, truth, unexpected, whole_number
 
 BURST: Final = 5  # as iptables' --limit-burst and --hashlimit-burst
@@ -27,6 +28,7 @@ _PER: Final = plain_list(named({"src": 1, "dst": 2, "sport": 4, "dport": 8}, f"o
 _SHARE: Final = re.compile(r"(0|[1-9][0-9]{0,2}|0?(?=\.))(\.[0-9]{1,9})?(%?)")
 
 
+@reads(shape_of(_PER))
 def _per(node: Node, reading: Reading) -> object:
     bits = 0
     for bit in cast("tuple[int, ...]", _PER(node, reading)):
@@ -81,6 +83,7 @@ _LIMIT: Final = Table(
 )
 
 
+@reads(shape_of(rate), Keys(_LIMIT))
 def _limit(node: Node, reading: Reading) -> object:
     """(rate, burst, per, mask, mask6, over, max)."""
     if not isinstance(node, Mapping):
@@ -96,6 +99,7 @@ def _limit(node: Node, reading: Reading) -> object:
     return tuple(values.values())
 
 
+@reads(Text(f"^(?:{_SHARE.pattern})$", plain=True))
 def _probability(node: Node, reading: Reading) -> object:
     """(share of 2^32, seed); the seed is the condition's place, so that no two go together."""
     threshold = cast("int", one(share, PROBABILITY)(node, reading))
@@ -121,6 +125,7 @@ RATE_KEYS: Final = (
         "as many packets as the rate allows, of those that meet the rule's other conditions; "
         "negated, those above it. Each worker counts by itself, and a reload begins anew",
         also=("hashlimit", "rate", "rate_limit"),
+        example="{flags: syn, dport: 22, limit: {rate: 6/minute, per: src}, action: accept}",
     ),
     Key(
         "quota",
@@ -128,6 +133,7 @@ RATE_KEYS: Final = (
         "a number of octets",
         "until packets of so many octets in all have met the rule; negated, from then on. A reload "
         "begins anew",
+        example="{src: 10.1.0.9, quota: 1000000000, action: accept}",
     ),
     Key(
         "every",
@@ -135,6 +141,7 @@ RATE_KEYS: Final = (
         f"a number from 2 to {MAX_EVERY}",
         "the first of every so many packets that meet the rule's other conditions",
         also=("nth", "statistic"),
+        example="{every: 100, action: log}",
     ),
     Key(
         "probability",
@@ -142,6 +149,7 @@ RATE_KEYS: Final = (
         PROBABILITY,
         "a share of the packets, by chance, but the same ones each time a capture is judged",
         also=("random", "share"),
+        example="{probability: 1%, action: log}",
     ),
 )
 # In the order in which they are asked, behind all else: what one refuses the next does not count.

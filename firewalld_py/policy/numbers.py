@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from firewalld_py.policy.errors import Fault, quoted
+from firewalld_py.policy.shapes import Number, Text, reads
 from firewalld_py.policy.values import unexpected
 
 _RANGE: Final = re.compile(r"([0-9]+) ?[-:] ?([0-9]*)")
@@ -25,6 +26,7 @@ def number_range(low: int, high: int, expected: str) -> Callable[[str], tuple[in
             raise Fault(f"numbers here go from {low} to {high}, found {quoted(whole)}")
         return int(text)
 
+    @reads(Number(low, high), Text(f"^{_RANGE.pattern}$"))
     def convert(text: str) -> tuple[int, int]:
         compared = _COMPARED.fullmatch(text)
         if compared is not None:
@@ -61,6 +63,7 @@ def number_with_mask(high: int, expected: str) -> Callable[[str], tuple[int, int
             raise Fault(f"numbers here go from 0 to {high}, found {quoted(whole)}")
         return number
 
+    @reads(Number(0, high), Text(f"^(?:{_BITS.pattern})(?:/(?:{_BITS.pattern}))?$"))
     def convert(text: str) -> tuple[int, int]:
         value_text, slash, mask_text = text.partition("/")
         value = bits(value_text, text)

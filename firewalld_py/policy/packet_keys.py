@@ -12,6 +12,7 @@ from firewalld_py.policy.keys import Key, Reading, Table, items_of, one, text_of
 from firewalld_py.policy.matches_packet import DSCP, dscp
 from firewalld_py.policy.names import ICMP, ICMPV6
 from firewalld_py.policy.nodes import Node
+from firewalld_py.policy.shapes import OneOrMore, Text, reads, shape_of
 
 DEFAULT_SPORT: Final = 40000
 DEFAULT_TTL: Final = 64
@@ -19,6 +20,7 @@ MAX_PAYLOAD: Final = 60_000  # octets
 MAX_LENGTH: Final = 65_535
 
 
+@reads(shape_of(address_range))
 def _address(text: str) -> bytes:
     expected = "one address"
     if text.startswith("$"):
@@ -29,6 +31,7 @@ def _address(text: str) -> bytes:
     return low.to_bytes(BITS[family] // 8, "big")
 
 
+@reads(shape_of(packet_values.interface))
 def _interface(text: str) -> str:
     name = packet_values.interface(text)
     if name.endswith("*"):
@@ -36,6 +39,7 @@ def _interface(text: str) -> str:
     return name
 
 
+@reads(shape_of(packet_values.port_range))
 def _port(text: str) -> int:
     low, high = packet_values.port_range(text)
     if low != high:
@@ -43,6 +47,7 @@ def _port(text: str) -> int:
     return low
 
 
+@reads(shape_of(packet_values.mark))
 def _mark(text: str) -> int:
     value, mask = packet_values.mark(text)
     if mask != 0xFFFFFFFF:
@@ -50,11 +55,13 @@ def _mark(text: str) -> int:
     return value
 
 
+@reads(shape_of(dscp))
 def _dscp(text: str) -> int:
     octet, _mask = dscp(text)
     return octet >> 2
 
 
+@reads(Text(plain=True))
 def _payload(text: str) -> bytes:
     if text.startswith("0x"):
         try:
@@ -74,6 +81,7 @@ def _payload(text: str) -> bytes:
 _FLAGS: Final = "TCP flags as syn, syn+ack, [fin, ack] or none"
 
 
+@reads(OneOrMore(Text(r"^\s*[A-Za-z]+(?:\s*[+,]\s*[A-Za-z]+)*\s*$")))
 def _flags(node: Node, reading: Reading) -> int:  # noqa: ARG001
     bits = 0
     for item in items_of(node, _FLAGS):
@@ -85,6 +93,7 @@ def _flags(node: Node, reading: Reading) -> int:  # noqa: ARG001
 def _icmp(protocol: int) -> Callable[[str], tuple[int, int]]:
     convert = packet_values.icmp_type(protocol)
 
+    @reads(shape_of(convert))
     def converted(text: str) -> tuple[int, int]:
         _protocol, number, code, _last = convert(text)
         return number, code

@@ -25,6 +25,7 @@ from firewalld_py.policy.names import (
     SYN_MASK,
     TCP_FLAGS,
 )
+from firewalld_py.policy.shapes import Choice, Number, Text, reads
 from firewalld_py.policy.values import NUMBER, named, unexpected, whole_number
 
 PORT: Final = "a port (22), a service name (ssh), a range (1024-65535) or a $define"
@@ -33,12 +34,23 @@ PROTOCOL: Final = "a protocol by name (tcp) or number (0-255)"
 MARK: Final = "a mark as VALUE or VALUE/MASK (0x1/0xff)"
 IFNAMSIZ: Final = 16  # include/uapi/linux/if.h, with the closing zero
 
+# For editors: a port, a service name, a range of them.
+_PORT_NUMBER: Final = "(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5]?[0-9]{1,4})"
+_PORT_OR_NAME: Final = rf"(?:{_PORT_NUMBER}|(?=[^:]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9+._-]{{0,39}})"
+_PORT_FORM: Final = (
+    rf"^(?:{_PORT_OR_NAME}|{_PORT_NUMBER}\s*-\s*{_PORT_NUMBER}"
+    rf"|{_PORT_OR_NAME}\s*:\s*{_PORT_OR_NAME})$"
+)
+_INTERFACE_FORM: Final = r"""^(?!\.{1,2}\*?$|.+\+$)[^\s/:*!,$'"{}\[\]#]{1,15}\*?$"""
+_BITS_FORM: Final = "(?:0[xX][0-9a-fA-F]{1,12}|0|[1-9][0-9]{0,9})"
+
 _HEX: Final = re.compile(r"0[xX][0-9a-fA-F]{1,12}")
 
 state: Final = named(STATES, f"a connection state ({', '.join(STATES)})", any_case=True)
 family: Final = named({"ipv4": 4, "ipv6": 6, "4": 4, "6": 6, "inet": 4, "inet6": 6}, "ipv4 or ipv6")
 
 
+@reads(Choice(tuple(PROTOCOLS)), Number(0, 255))
 def protocol(text: str) -> int:
     """A protocol number from 0 to 255, by name or number."""
     number = PROTOCOLS.get(text)
@@ -49,6 +61,7 @@ def protocol(text: str) -> int:
     raise unexpected(PROTOCOL, text, nearest(text, PROTOCOLS))
 
 
+@reads(Text(_INTERFACE_FORM, plain=True))
 def interface(text: str) -> str:
     """An interface name, or the beginning of one with a '*' behind it."""
     if text == "*":
@@ -64,6 +77,7 @@ def interface(text: str) -> str:
     return text
 
 
+@reads(Number(0, 65535), Text(_PORT_FORM))
 @lru_cache(maxsize=65536)
 def port_range(text: str) -> tuple[int, int]:
     """First and last port of a port, a service name or a range (`-` or `:` between the ends)."""
@@ -127,6 +141,11 @@ def icmp_type(protocol_number: int) -> Callable[[str], tuple[int, int, int, int]
     if protocol_number == ICMPV6:
         expected = f"{what} (echo-request, 128, 1/4, destination-unreachable/port)"
 
+    @reads(
+        Choice((*types, *pairs)),
+        Number(0, 255),
+        Text(f"^(?:{'|'.join(types)}|[0-9]{{1,3}})/(?:[0-9]{{1,3}}|[a-z][a-z-]*)$"),
+    )
     def convert(text: str) -> tuple[int, int, int, int]:
         if text in pairs:
             number, code = pairs[text]
@@ -160,11 +179,11 @@ def _icmp_code(protocol_number: int, type_number: int, text: str, whole: str) ->
     raise Fault(f"expected a code from 0 to 255{names} after the '/', found {quoted(whole)}", meant)
 
 
-def tcp_flag(text: str) -> int:
-    """The bits of one flag's name, or of `all` or `none`."""
-    return named(TCP_FLAGS, f"a TCP flag ({', '.join(TCP_FLAGS)})", any_case=True)(text)
+# The bits of one flag's name, or of `all` or `none`.
+tcp_flag: Final = named(TCP_FLAGS, f"a TCP flag ({', '.join(TCP_FLAGS)})", any_case=True)
 
 
+@reads(Text("^ *[A-Za-z]+(?:,[A-Za-z]+)* +[A-Za-z]+(?:,[A-Za-z]+)* *$"))
 def tcp_flags(text: str) -> tuple[int, int]:
     """Mask and value from iptables' words: `SYN,RST,ACK,FIN SYN`."""
     parts = text.split()
@@ -192,6 +211,7 @@ def checked_flags(mask: int, value: int) -> tuple[int, int]:
     return mask, value
 
 
+@reads(Choice(("syn",), any_case=True))
 def syn(text: str) -> tuple[int, int]:
     """The shorthand for a connection's first packet, as iptables --syn."""
     if text.lower() != "syn":
@@ -199,6 +219,7 @@ def syn(text: str) -> tuple[int, int]:
     return SYN_MASK, 0x02
 
 
+@reads(Number(0, 0xFFFFFFFF), Text(f"^{_BITS_FORM}(?:/{_BITS_FORM})?$"))
 def mark(text: str) -> tuple[int, int]:
     """Value and mask of a packet mark, both 32 bits."""
     value_text, slash, mask_text = text.partition("/")

@@ -14,6 +14,7 @@ from firewalld_py.policy.keys import Key, Reading, Table, mapping, one
 from firewalld_py.policy.matches import MATCHES, NEGATED, make_matches
 from firewalld_py.policy.model import Action, Log, Match, Rule
 from firewalld_py.policy.nodes import Mapping, Node, Scalar
+from firewalld_py.policy.shapes import Keys
 
 MAX_NAME: Final = 100  # characters of a rule's name
 
@@ -26,6 +27,7 @@ RULE: Final = Table(
             f"a text of at most {MAX_NAME} characters",
             "what logs and messages call the rule; once per chain. Without it: filter/forward/3",
             also=("comment", "description", "id"),
+            example="{name: web, dst: 192.0.2.80, proto: tcp, dport: 443, action: accept}",
         ),
         *MATCHES.keys,
         Key(
@@ -34,12 +36,14 @@ RULE: Final = Table(
             "a mapping with the keys of conditions",
             "conditions each of which is negated by itself",
             also=("negate", "except", "unless"),
+            example="{in: lan0, not: {src: 10.1.0.0/24}, action: drop}",
         ),
         Key(
             "log",
             read_log,
             "true or {prefix, limit, burst, level}",
             "write a log line for the packet",
+            example='{state: invalid, log: {prefix: "junk ", limit: 10/second}, action: drop}',
         ),
         Key(
             "action",
@@ -47,9 +51,12 @@ RULE: Final = Table(
             FORM,
             "what happens to the packet",
             also=("target", "jump", "verdict", "then", "j"),
+            example="{proto: tcp, dport: 113, action: {reject: tcp-reset}}",
         ),
     ),
 )
+
+SHAPE: Final = Keys(RULE, one_of=("action", "log"))
 
 
 def read_rule(chain: str, place: str, node: Node, reading: Reading) -> Rule | None:

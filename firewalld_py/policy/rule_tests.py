@@ -25,6 +25,7 @@ from firewalld_py.policy.packet_words import (
     read_answer,
     read_packet,
 )
+from firewalld_py.policy.shapes import Choice, Keys, OneOrMore, Rows, reads
 
 MAX_TESTS: Final = 10_000  # of one file
 MAXSTEPS: Final = 1000  # of one test
@@ -69,6 +70,7 @@ def _node(node: Node, reading: Reading) -> Node:  # noqa: ARG001
     return node
 
 
+@reads(OneOrMore(Choice(tuple(STATES), any_case=True)))
 def _states(node: Node, reading: Reading) -> tuple[str, ...]:
     convert = values.word(STATES)
     return tuple(each(node, reading, lambda text: convert(text.lower()), "a connection state"))
@@ -77,6 +79,7 @@ def _states(node: Node, reading: Reading) -> tuple[str, ...]:
 def _word(words: tuple[str, ...], also: dict[str, str]) -> Parser:
     plain = values.word(words)
 
+    @reads(Choice(words))
     def convert(text: str) -> str:
         if text in also:
             raise values.unexpected(f"one of {', '.join(words)}", text, also[text])
@@ -166,9 +169,16 @@ TEST: Final = Table(
             required="say in a few words what is to be true",
         ),
         *_OF_STEP,
-        Key("steps", _node, "a list of steps", "the packets of an exchange, in place of packet"),
+        Key(
+            "steps",
+            _node,
+            "a list of steps",
+            "the packets of an exchange, in place of packet",
+            read_as=Rows(Keys(STEP)),
+        ),
     ),
 )
+SHAPE: Final = Rows(Keys(TEST))
 TESTS_FILE: Final = Table(
     "a file of tests", (Key("tests", _node, "a list of tests", "tests of the rules"),)
 )

@@ -26,7 +26,7 @@ TIMEOUTS: Final = Table(
             name,
             one(duration(1, YEAR_S), DURATION),
             DURATION,
-            f"seconds, as the kernel's net.netfilter.nf_conntrack_{name}",
+            f"as the kernel's nf_conntrack_{name}",
             default,
         )
         for name, default in TIMEOUT_DEFAULTS.items()

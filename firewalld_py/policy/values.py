@@ -11,6 +11,7 @@ from typing import Final
 
 from firewalld_py.policy.errors import Fault, nearest, quoted
 from firewalld_py.policy.names import LEVELS
+from firewalld_py.policy.shapes import Choice, Number, Text, Truth, reads
 
 RATE: Final = "a rate as NUMBER/UNIT (10/second; units: second, minute, hour, day)"
 DURATION: Final = "a time in seconds (30) or with units (5m, 1h30m, 5d)"
@@ -42,6 +43,7 @@ def unexpected(expected: str, text: str, meant: str = "") -> Fault:
 def whole_number(low: int, high: int) -> Callable[[str], int]:
     """A converter for decimal numbers from `low` to `high`."""
 
+    @reads(Number(low, high))
     def convert(text: str) -> int:
         if not NUMBER.fullmatch(text) or not low <= int(text) <= high:
             raise unexpected(f"a number from {low} to {high}", text)
@@ -55,6 +57,7 @@ def word(words: Iterable[str]) -> Callable[[str], str]:
     known = tuple(words)
     expected = f"one of {', '.join(known)}"
 
+    @reads(Choice(known))
     def convert(text: str) -> str:
         if text not in known:
             raise unexpected(expected, text, nearest(text, known))
@@ -68,6 +71,7 @@ def named(
 ) -> Callable[[str], int]:
     """A converter for one of the given names into its number."""
 
+    @reads(Choice(tuple(numbers), any_case))
     def convert(text: str) -> int:
         number = numbers.get(text.lower() if any_case else text)
         if number is None:
@@ -77,6 +81,7 @@ def named(
     return convert
 
 
+@reads(Truth())
 def truth(text: str) -> bool:
     """true/false, on/off, yes/no."""
     lower = text.lower()
@@ -87,13 +92,18 @@ def truth(text: str) -> bool:
     raise unexpected("true or false", text, nearest(text, ("true", "false")))
 
 
+_level_name: Final = named(LEVELS, f"a syslog level ({', '.join(LEVELS)}, or 0-7)")
+
+
+@reads(Choice(tuple(LEVELS)), Number(0, 7))
 def level(text: str) -> int:
     """A syslog severity by name or number."""
     if re.fullmatch("[0-7]", text):
         return int(text)
-    return named(LEVELS, f"a syslog level ({', '.join(LEVELS)}, or 0-7)")(text)
+    return _level_name(text)
 
 
+@reads(Text(f"^[1-9][0-9]{{0,6}} ?/ ?(?:{'|'.join(_RATE_UNITS)})$"))
 def rate(text: str) -> float:
     """Events per second."""
     match = _RATE.fullmatch(text)
@@ -109,6 +119,7 @@ def rate(text: str) -> float:
 def duration(low: int, high: int) -> Callable[[str], int]:
     """A converter for times into whole seconds from `low` to `high`."""
 
+    @reads(Number(low, high), Text(f"^(?=.){_DURATION.pattern}$"))
     def convert(text: str) -> int:
         if NUMBER.fullmatch(text):
             seconds = int(text)
@@ -128,6 +139,7 @@ def duration(low: int, high: int) -> Callable[[str], int]:
 def plain_text(longest: int) -> Callable[[str], str]:
     """A converter for a text of 1 to `longest` printable characters."""
 
+    @reads(Text(r"^[^\x00-\x1f]*[^\x00-\x1f\s][^\x00-\x1f]*$", longest, plain=True))
     def convert(text: str) -> str:
         if not text.strip():
             raise Fault("expected a text, found an empty one")

@@ -6,8 +6,10 @@ from typing import Final
 
 from firewalld_py.policy.load import parse_rules
 from firewalld_py.policy.model import Policy, Rule
+from tests.unit.schemas import objections
 
 FILE: Final = "rules.yaml"
+MAX_FOR_SCHEMA: Final = 20_000  # characters; what is longer repeats itself
 
 
 def marked(text: str) -> tuple[str, list[tuple[int, int]]]:
@@ -35,6 +37,8 @@ def parsed(text: str) -> Policy:
     """The policy of a text without problems."""
     policy, problems = parse_rules(text, FILE)
     assert policy is not None, "\n".join(str(problem) for problem in problems)
+    if len(text) <= MAX_FOR_SCHEMA:
+        assert not objections(text), "the schema that is made of the keys refuses what is right"
     return policy
 
 
