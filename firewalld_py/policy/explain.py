@@ -221,8 +221,12 @@ class _Walk:
         if rule.hits <= self._before.hits.get(id(rule), 0) + seen:
             return False
         # Into some chains a packet may come several times, and the counter does not say when.
-        if self._explainer.is_shared(chain) and not rule.is_met(self._packet, info, self._mark):
-            return False
+        if self._explainer.is_shared(chain):
+            for match in rule.matches:
+                if isinstance(match, CountingMatch):
+                    break  # these stand last, and are asked once
+                if not match.matches(self._packet, info, self._mark):
+                    return False
         self._seen[id(rule)] = seen + 1
         return True
 

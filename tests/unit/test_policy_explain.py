@@ -364,3 +364,24 @@ filter:
         ("filter/seen", "marked", True, "accept"),
     ]
     assert explained.decision.rule_chain.name == "seen"
+
+
+def test_a_condition_that_counts_is_asked_once_in_a_chain_that_several_rules_lead_to(
+    path: Path,
+) -> None:
+    world = World(
+        path,
+        """version: 1
+filter:
+  forward:
+    rules:
+      - {name: never, dport: 1, proto: tcp, action: {jump: a}}
+      - {name: always, action: {jump: a}}
+  chains:
+    a:
+      - {name: second, every: 2, action: drop}
+""",
+    )
+    assert [world.explain(SYN).decision.verdict_name() for _ in range(4)] == [
+        *("drop", "accept", "drop", "accept"),
+    ]
