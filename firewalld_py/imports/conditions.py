@@ -18,7 +18,7 @@ STATE_TOP: Final = 4
 # In this order a part may rely on those before it: ports on proto, connmark on state.
 KEYS: Final = (
     *("state", "proto", "in", "out", "src", "dst", "sport", "dport", "icmp"),
-    *("tcp_flags", "mark", "connmark", "label"),
+    *("tcp_flags", "tcp_option", "length", "ttl", "dscp", "tos", "mark", "connmark", "label"),
 )
 # What is asked of a connection: without one neither it nor its inverse matches.
 OF_CONNECTION: Final = ("connmark", "label")

@@ -108,7 +108,8 @@ def _woven(first: list[Step], second: list[Step]) -> list[Entry]:
 def _key(step: Step) -> object:
     """Equal for rules that may be one."""
     conditions = tuple(step.conditions.items())
-    if step.is_left_out() or any(key in step.conditions for key in _OF_FAMILY):
+    of_family = any(key in step.conditions for key in _OF_FAMILY)
+    if step.is_left_out() or of_family or step.limit:  # each family has a limit of its own
         return step.family, conditions, step.action, step.rule
     return conditions, step.action
 
@@ -161,7 +162,9 @@ def _write_rules(document: Document, entries: list[Entry], indent: str) -> None:
         if step.is_left_out() or id(entry) in document.refused:
             continue
         try:
-            fields = fields_of(_name(step, names), entry.family, step.conditions, step.action)
+            fields = fields_of(
+                _name(step, names), entry.family, step.conditions, step.action, step.limit
+            )
             lines = rule_lines(fields, indent)
         except NotExpressible as fault:
             _refuse(document, entry, fault)

@@ -57,6 +57,7 @@ class Step:
     chain: str
     rule: SavedRule | None
     notes: tuple[str, ...] = ()
+    limit: tuple[str, int] | None = None
 
     def is_left_out(self) -> bool:
         return self.action == Action()
@@ -132,6 +133,7 @@ class _Chains:
         self.left: dict[int, Left] = {}  # by line: a rule that is jumped to twice is told once
         self.rulings: dict[int, Ruling] = {}
         self.changes = dict.fromkeys(_LASTING, 0)
+        self.limited: set[int] = set()  # lines of rules with a limit that are in use
         self.steps: list[Step] = []
         self.base = ""
 
@@ -213,9 +215,10 @@ class _Chains:
         met = _both(under, own)
         leaves = ruling.target == "RETURN" or ruling.goes
         rest = _both(under, all_others(own)) if leaves else under
+        limit = None if ruling.target in ("LOG", "NFLOG") else ruling.limit
+        if limit is not None:
+            self._check_limit(ruling, met)
         if ruling.target == "RETURN":
-            if ruling.limit is not None:
-                raise NotExpressible("a limit on packets has no like in our language")
             if len(path) > 1:
                 return rest
             self._add(met, _policy(chain), chain.name, ruling)
@@ -226,14 +229,25 @@ class _Chains:
         elif ruling.goes:
             raise NotExpressible(f"there is no chain {ruling.target}")
         else:
-            self._add(met, action_of(ruling), chain.name, ruling)
+            self._add(met, action_of(ruling), chain.name, ruling, limit=limit)
             return under
         return rest
 
+    def _check_limit(self, ruling: Ruling, met: list[Conditions]) -> None:
+        """A limit counts in one rule, behind all that it asks for; else it is another limit."""
+        line = ruling.rule.line
+        if ruling.target in self.chains or ruling.target == "RETURN" or ruling.goes:
+            raise NotExpressible("a limit decides who goes to, or leaves, a chain")
+        if self.table == "raw" or len(met) > 1 or line in self.limited:
+            raise NotExpressible("several rules would have to share one limit")
+        if ruling.asks_after_limit:
+            raise NotExpressible(
+                "the limit counts before the rest is asked", "put -m limit behind all other matches"
+            )
+        self.limited.add(line)
+
     def _enter(self, ruling: Ruling, met: list[Conditions], path: tuple[str, ...]) -> None:
         """A jump: the rules of the other chain, in this place."""
-        if ruling.limit is not None:
-            raise NotExpressible("a limit on packets has no like in our language")
         if ruling.target in path or len(path) >= MAX_DEPTH:
             raise NotExpressible(f"the jumps to {ruling.target} go round, or too deep")
         if met:
@@ -258,6 +272,7 @@ class _Chains:
         chain: str,
         ruling: Ruling | None,
         name: str = "",
+        limit: tuple[str, int] | None = None,
     ) -> None:
         if len(self.steps) + len(met) > MAX_STEPS:
             raise NotExpressible(f"the chain would have more than {MAX_STEPS} rules")
@@ -280,6 +295,7 @@ class _Chains:
                     "" if chain == self.base else chain,
                     rule,
                     notes,
+                    limit,
                 )
             )
 

@@ -25,6 +25,7 @@ from firewalld_py.imports.conditions import (
 from firewalld_py.imports.save_file import SavedRule, Word
 from firewalld_py.policy import packet_values
 from firewalld_py.policy.errors import Fault
+from firewalld_py.policy.matches_packet import DSCP_CLASSES
 from firewalld_py.policy.names import ICMP, ICMPV6, PROTOCOLS, STATES, SYN_MASK
 
 MAX_SCATTERED: Final = 8  # bits of a mask with gaps that are written out as ranges
@@ -34,7 +35,6 @@ MAX_SCATTERED: Final = 8  # bits of a mask with gaps that are written out as ran
 ADVICE: Final = {
     "addrtype": "name the addresses themselves: dst: [...]",
     "set": "write the addresses of the set into define: and ask for src: $name",
-    "limit": "a limit is possible for log lines only: log: {limit: 10/minute}",
     "physdev": "match the bridge itself with in: or out:",
     "helper": "connections that a helper expects are state: related",
     "conntrack": "of connection tracking the language asks for the state, marks and labels",
@@ -51,6 +51,7 @@ class Ruling:
         self.alternatives: list[Conditions] = [{}]
         self.name = ""
         self.limit: tuple[str, int] | None = None
+        self.asks_after_limit = False
         self.target = ""
         self.goes = False  # -g: it does not come back to this chain
         self.options: dict[str, list[str]] = {}
@@ -317,6 +318,60 @@ def _label(ruling: Ruling, negated: bool, words: list[str]) -> None:
     ruling.ask_for({"label": Bits((bit, bit))}, negated=negated)
 
 
+def _length(ruling: Ruling, negated: bool, words: list[str]) -> None:
+    low, colon, high = words[0].partition(":")
+    first = _whole(low or "0")
+    last = _whole(high or "65535") if colon else first
+    _ask_numbers(ruling, "length", (first, last), 65535, negated=negated)
+
+
+def _hops(compare: str) -> Reader:
+    def read(ruling: Ruling, negated: bool, words: list[str]) -> None:
+        if ruling.table == "raw":
+            raise NotExpressible("we see packets on their way out: one hop is gone already")
+        number = _whole(words[0])
+        span = {"eq": (number, number), "lt": (0, number - 1), "gt": (number + 1, 255)}[compare]
+        _ask_numbers(ruling, "ttl", span, 255, negated=negated)
+
+    return read
+
+
+def _dscp(ruling: Ruling, negated: bool, words: list[str]) -> None:
+    number = DSCP_CLASSES.get(words[0].lower(), -1)
+    number = _whole(words[0]) if number < 0 else number
+    _ask_numbers(ruling, "dscp", (number, number), 63, negated=negated)
+
+
+def _tos(ruling: Ruling, negated: bool, words: list[str]) -> None:
+    value, slash, mask = words[0].partition("/")
+    pair = (_whole(value), _whole(mask) if slash else 0xFF)
+    _ask_bits(ruling, "tos", pair, negated=negated)
+
+
+def _tcp_option(ruling: Ruling, negated: bool, words: list[str]) -> None:
+    bit = 1 << min(_whole(words[0]), 256)
+    if not 1 < bit < 1 << 256:
+        raise NotExpressible(f"there is no TCP option {words[0]}")
+    ruling.ask_for({"tcp_option": Bits((bit, bit))}, negated=negated)
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise NotExpressible(f"{text} is no number") from None
+
+
+def _ask_numbers(
+    ruling: Ruling, key: str, span: tuple[int, int], top: int, *, negated: bool
+) -> None:
+    low, high = max(span[0], 0), min(span[1], top)
+    if low > high or (low, high) == (0, top):
+        ruling.ask([{}] if (low > high) == negated else [])
+    else:
+        ruling.ask_for({key: Numbers(((low, high),), top)}, negated=negated)
+
+
 def _comment(ruling: Ruling, negated: bool, words: list[str]) -> None:  # noqa: ARG001
     ruling.name = words[0]
 
@@ -349,7 +404,12 @@ BASIC: Final[dict[str, Option]] = {
 }
 # Those of each match.
 MATCHES: Final[dict[str, dict[str, Option]]] = {
-    "tcp": {**_PORTS, "--syn": Option(0, _syn), "--tcp-flags": Option(2, _tcp_flags)},
+    "tcp": {
+        **_PORTS,
+        "--syn": Option(0, _syn),
+        "--tcp-flags": Option(2, _tcp_flags),
+        "--tcp-option": Option(1, _tcp_option),
+    },
     "udp": _PORTS,
     "udplite": _PORTS,
     "sctp": _PORTS,
@@ -367,6 +427,11 @@ MATCHES: Final[dict[str, dict[str, Option]]] = {
     "icmp6": {"--icmpv6-type": Option(1, _icmp)},
     "state": {"--state": Option(1, _state)},
     "conntrack": {"--ctstate": Option(1, _state)},
+    "length": {"--length": Option(1, _length)},
+    "ttl": {f"--ttl-{how}": Option(1, _hops(how)) for how in ("eq", "lt", "gt")},
+    "hl": {f"--hl-{how}": Option(1, _hops(how)) for how in ("eq", "lt", "gt")},
+    "dscp": dict.fromkeys(("--dscp", "--dscp-class"), Option(1, _dscp)),
+    "tos": {"--tos": Option(1, _tos)},
     "mark": {"--mark": Option(1, _mark("mark"))},
     "connmark": {"--mark": Option(1, _mark("connmark"))},
     "connlabel": {"--label": Option(1, _label)},
@@ -428,6 +493,8 @@ def _read_option(
             reason = f"the option {' '.join([option, *taken])} has no like in our language"
             ruling.faults.append(NotExpressible(reason, ADVICE.get(of_match, "")))
         return
+    if ruling.limit is not None and of_match not in ("", "limit", "comment"):
+        ruling.asks_after_limit = True
     given = [words.pop(0).text for _ in range(known.words)]
     try:
         known.read(ruling, negated, given)

@@ -43,11 +43,6 @@ _LOG_ONLY: Final = frozenset(
 
 def action_of(ruling: Ruling) -> Action:
     """What the rule's target does; that of a rule without one is nothing. Raises NotExpressible."""
-    if ruling.limit is not None and ruling.target not in ("LOG", "NFLOG"):
-        raise NotExpressible(
-            "a limit on packets has no like in our language",
-            "a limit is possible for log lines only: log: {limit: 10/minute}",
-        )
     read = _TARGETS.get(ruling.target)
     if read is None:
         raise NotExpressible(

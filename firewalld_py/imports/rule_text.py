@@ -81,7 +81,13 @@ def _wrapped(before: str, value: Value, indent: str) -> list[str]:
     return [*lines, line.rstrip(" ,"), f"{indent}]"]
 
 
-def fields_of(name: str, family: int | None, conditions: Conditions, action: Action) -> Fields:
+def fields_of(
+    name: str,
+    family: int | None,
+    conditions: Conditions,
+    action: Action,
+    limit: tuple[str, int] | None = None,
+) -> Fields:
     """The keys of a rule. `family` is 4 or 6, or None for a rule of both. Raises NotExpressible."""
     own: Fields = {}
     negated: Fields = {}
@@ -100,12 +106,25 @@ def fields_of(name: str, family: int | None, conditions: Conditions, action: Act
     result: Fields = {"name": name} if name else {}
     if family is not None and "src" not in own and "dst" not in own:
         result["family"] = f"ipv{family}"
-    order = ("in", "out", "proto", "src", "dst", "sport", "dport", "icmp", "icmpv6")
-    for key in (*order, "flags", "tcp_flags", "state", "mark", "connmark", "label"):
+    order: tuple[str, ...] = (
+        "in",
+        "out",
+        "proto",
+        "src",
+        "dst",
+        "sport",
+        "dport",
+        "icmp",
+        "icmpv6",
+    )
+    order += ("flags", "tcp_flags", "tcp_option", "length", "ttl", "dscp", "tos", "state")
+    for key in (*order, "mark", "connmark", "label"):
         if key in own:
             result[key] = own[key]
     if negated:
         result["not"] = negated
+    if limit is not None:
+        result["limit"] = {"rate": limit[0], "burst": str(limit[1])}
     result.update(_action_fields(action))
     return result
 
@@ -165,6 +184,7 @@ def _numbers(key: str, part: object, family: int | None) -> Texts:
     text: Callable[[int, int], list[str]] = {
         "state": _states,
         "proto": _protocols,
+        "dscp": _each,
         "src": lambda low, high: _addresses(family, low, high),
         "dst": lambda low, high: _addresses(family, low, high),
         "icmp": lambda low, high: _types(family, low, high),
@@ -178,6 +198,10 @@ def _numbers(key: str, part: object, family: int | None) -> Texts:
 
 def _states(low: int, high: int) -> list[str]:
     return list(STATES)[low : high + 1]
+
+
+def _each(low: int, high: int) -> list[str]:
+    return [str(number) for number in range(low, high + 1)]
 
 
 def _protocols(low: int, high: int) -> list[str]:
@@ -220,13 +244,17 @@ def _interface(key: str, part: object, family: int | None) -> Texts:  # noqa: AR
 
 def _pairs(key: str, part: object, family: int | None) -> Texts:  # noqa: ARG001
     assert isinstance(part, Bits)
-    text = _flags if key == "tcp_flags" else _mark_text
+    text = {"tcp_flags": _flags, "tos": _octet}.get(key, _mark_text)
     wanted: list[Value] = [text(*part.wanted)] if part.wanted[1] else []
     return wanted, [text(*pair) for pair in part.unwanted]
 
 
 def _mark_text(value: int, mask: int) -> str:
     return _mark(Mark(value, mask))
+
+
+def _octet(value: int, mask: int) -> str:
+    return f"{value:#04x}/{mask:#04x}"
 
 
 def _flags(value: int, mask: int) -> str:
@@ -237,11 +265,12 @@ def _flags(value: int, mask: int) -> str:
     return f"{of_mask} {set_ or 'NONE'}"
 
 
-def _labels(key: str, part: object, family: int | None) -> Texts:  # noqa: ARG001
+def _single_bits(key: str, part: object, family: int | None) -> Texts:  # noqa: ARG001
     assert isinstance(part, Bits)
     value, mask = part.wanted
     if mask & (mask - 1) or value != mask:
-        raise NotExpressible("several labels at once cannot be asked for", "make it two rules")
+        what = "labels" if key == "label" else "TCP options"
+        raise NotExpressible(f"several {what} at once cannot be asked for")
     wanted: list[Value] = [str(mask.bit_length() - 1)] if mask else []
     return wanted, [str(bad.bit_length() - 1) for bad, _ in part.unwanted]
 
@@ -252,5 +281,7 @@ _TEXTS: Final[dict[str, Callable[[str, object, int | None], Texts]]] = {
     "tcp_flags": _pairs,
     "mark": _pairs,
     "connmark": _pairs,
-    "label": _labels,
+    "label": _single_bits,
+    "tcp_option": _single_bits,
+    "tos": _pairs,
 }

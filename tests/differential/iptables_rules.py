@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tests import wire
+from tests.differential.test_tracking_rules import with_hops
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +85,9 @@ class Rules:
             protocol = ["!", "-p", rng.choice(["tcp", "udp", icmp])]
         found: list[str] = []
         kinds = [self.interface, self.address, self.range, self.mark, self.comment]
+        kinds += [self.length, self.dscp, self.tos]
         if table == "filter":
+            kinds += [self.hops]
             kinds += [self.state, self.state, self.connmark, self.label]
         if protocol and protocol[0] == "-p":
             own = {"tcp": [self.port, self.ports, self.flags], "udp": [self.port, self.ports]}
@@ -126,6 +129,23 @@ class Rules:
             ('-m comment --comment "it\'s \\"so\\": x"', "-m comment --comment a")
         )
 
+    def length(self) -> str:
+        return (
+            f"-m length {self.maybe_not()}--length {self.rng.choice(('0:40', '41:', '48', '60'))}"
+        )
+
+    def hops(self) -> str:
+        module, option = ("ttl", "--ttl-") if self.family == 4 else ("hl", "--hl-")
+        how = self.rng.choice(("! {}eq 63", "{}eq 63", "{}lt 63", "{}gt 4"))
+        return f"-m {module} {how.format(option)}"
+
+    def dscp(self) -> str:
+        return f"-m dscp {self.maybe_not()}--dscp {self.rng.choice(('0x00', '0x2e'))}"
+
+    def tos(self) -> str:
+        octet = self.rng.choice(("0x10/0x3f", "0xb8/0xff", "0x00/0x01"))
+        return f"-m tos {self.maybe_not()}--tos {octet}"
+
     def state(self) -> str:
         names = ",".join(self.rng.sample(STATES, self.rng.randrange(1, 4)))
         return f"-m conntrack {self.maybe_not()}--ctstate {names}"
@@ -158,7 +178,7 @@ class Rules:
         if table == "raw":
             kinds += ["NOTRACK", "NOTRACK", "ZONE", "ZONE"]
         else:
-            kinds += ["ACCEPT", "ACCEPT", "DROP", "REJECT", "CONNMARK", "NFLOG"]
+            kinds += ["ACCEPT", "ACCEPT", "DROP", "REJECT", "CONNMARK", "NFLOG", "LIMITED"]
         if chains:
             kinds += ["JUMP", "JUMP", "GOTO"]
         kind = rng.choice(kinds)
@@ -167,6 +187,7 @@ class Rules:
         )
         words: dict[str, Callable[[], str]] = {
             "NONE": lambda: "",
+            "LIMITED": lambda: "-m limit --limit 1/day --limit-burst 3 -j ACCEPT",
             "MARK": lambda: f"-j MARK {mark}",
             "CONNMARK": lambda: f"-j CONNMARK {mark}",
             "LOG": lambda: '-m limit --limit 7/min -j LOG --log-prefix "a \\"b\\": " --log-level 5',
@@ -205,6 +226,22 @@ def packets(rng: Random, count: int) -> list[bytes]:
 
 
 def _packet(rng: Random, src: bytes, dst: bytes, protocol: int, sport: int, dport: int) -> bytes:
+    """One packet, with one of a few lengths, hop limits and classes of service."""
+    data = _plain(rng, src, dst, protocol, sport, dport)
+    return with_class(
+        with_hops(data, rng.choice((64, 64, 64, 5, 200))), rng.choice((0, 0, 0xB8, 0x10))
+    )
+
+
+def with_class(data: bytes, octet: int) -> bytes:
+    """The packet with this TOS or traffic class."""
+    if data[0] >> 4 == 6:
+        return bytes((data[0] & 0xF0 | octet >> 4, octet << 4 & 0xF0 | data[1] & 0xF)) + data[2:]
+    header = data[:1] + bytes((octet,)) + data[2:10] + b"\0\0" + data[12:20]
+    return header[:10] + wire.ones_complement(header).to_bytes(2, "big") + data[12:]
+
+
+def _plain(rng: Random, src: bytes, dst: bytes, protocol: int, sport: int, dport: int) -> bytes:
     if protocol == wire.TCP:
         flags = rng.choice(("S", "S", "SA", "A", "A", "FA", "R", "", "SF", "PA"))
         return wire.ip(src, dst, protocol, wire.tcp(flags, 1000, 1000, sport=sport, dport=dport))

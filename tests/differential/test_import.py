@@ -24,6 +24,7 @@ from firewalld_py.rules.build import build_ruleset
 from firewalld_py.rules.ruleset import ACCEPT
 from tests.differential.iptables_rules import Rules, packets
 from tests.differential.kernel import ENTRY, EXIT, KernelJudge, run
+from tests.differential.test_tracking_rules import hops_of, with_hops
 
 RULE_SETS: Final = int(os.environ.get("IMPORT_RULE_SETS", "60"))
 PACKETS: Final = 60
@@ -82,7 +83,8 @@ def test_random_rule_sets_judge_as_the_kernel_does() -> None:
             firewall = our_firewall(text)
             for at, data in enumerate(packets(rng, PACKETS)):
                 _, passes = kernel.judge(data)
-                decision = firewall.handle(data, PacketMeta(in_index=1, out_index=2), at * 0.001)
+                seen = with_hops(data, hops_of(data) - 1)  # as FORWARD sees it
+                decision = firewall.handle(seen, PacketMeta(in_index=1, out_index=2), at * 0.001)
                 judged += 1
                 accepted += passes
                 if passes != (decision.verdict == ACCEPT):
