@@ -17,9 +17,10 @@ from firewalld_py.imports.conditions import (
     all_others,
     conjoined,
 )
-from firewalld_py.imports.iptables_matches import Ruling, read_ruling
+from firewalld_py.imports.iptables_matches import read_ruling
 from firewalld_py.imports.iptables_targets import action_of
 from firewalld_py.imports.raw_chain import in_kernels_way
+from firewalld_py.imports.ruling import Ruling
 from firewalld_py.imports.save_file import SavedChain, SavedFile, SavedRule
 from firewalld_py.policy.model import Action
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from firewalld_py.imports.conditions import NotExpressible
-from firewalld_py.imports.iptables_matches import Ruling
+from firewalld_py.imports.iptables_matches import LOG_ONLY, TARGET_ADVICE
+from firewalld_py.imports.ruling import Ruling
 from firewalld_py.policy.actions import MAX_BURST, MAX_PREFIX
 from firewalld_py.policy.errors import Fault
 from firewalld_py.policy.model import Action, Log, Mark, Verdict
@@ -31,14 +32,6 @@ _REJECTS: Final = {
     "tcp-reset": "tcp-reset",
     "tcp-rst": "tcp-reset",
 }
-# Options of a log line that say more in it, and nothing about packets.
-_LOG_ONLY: Final = frozenset(
-    (
-        *("--log-tcp-sequence", "--log-tcp-options", "--log-ip-options", "--log-uid"),
-        *("--log-macdecode", "--nflog-group", "--nflog-range", "--nflog-size"),
-        "--nflog-threshold",
-    )
-)
 
 
 def action_of(ruling: Ruling) -> Action:
@@ -46,17 +39,9 @@ def action_of(ruling: Ruling) -> Action:
     read = _TARGETS.get(ruling.target)
     if read is None:
         raise NotExpressible(
-            f"the language has no target {ruling.target}", _ADVICE.get(ruling.target, "")
+            f"the language has no target {ruling.target}", TARGET_ADVICE.get(ruling.target, "")
         )
     return read(ruling)
-
-
-_ADVICE: Final = {
-    "NFQUEUE": "packets come to us by our own hook: leave this rule in iptables or drop it",
-    "MASQUERADE": "translation of addresses stays in iptables",
-    "SET": "there are no sets that rules change",
-    "TCPMSS": "packets are not changed: leave this rule in iptables, in its table mangle",
-}
 
 
 def _word(verdict: str) -> Callable[[Ruling], Action]:
@@ -68,7 +53,7 @@ def _nothing(ruling: Ruling) -> Action:  # noqa: ARG001
 
 
 def _reject(ruling: Ruling) -> Action:
-    (kind,) = ruling.options.get("--reject-with", ["icmp-port-unreachable"])[:1]
+    kind = " ".join(ruling.options.get("--reject-with", ["icmp-port-unreachable"]))
     ours = _REJECTS.get(kind, kind)
     if ours not in REJECTS:
         raise NotExpressible(f"there is no reject with {kind}", "reject: no-route comes near")
@@ -83,7 +68,7 @@ def _log(ruling: Ruling) -> Action:
     prefix = "".join(c if c.isprintable() else "?" for c in given)[:MAX_PREFIX]
     if prefix != given:
         ruling.note("the prefix is not quite the same")
-    left = sorted(_LOG_ONLY & set(options))
+    left = sorted(set(LOG_ONLY) & set(options))
     if left:
         ruling.note(f"left out, for it only changes what the line says: {' '.join(left)}")
     if ruling.limit is None:

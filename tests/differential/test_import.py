@@ -26,7 +26,7 @@ from tests.differential.iptables_rules import Rules, packets
 from tests.differential.kernel import ENTRY, EXIT, KernelJudge, run
 from tests.differential.test_tracking_rules import hops_of, with_hops
 
-RULE_SETS: Final = int(os.environ.get("IMPORT_RULE_SETS", "60"))
+RULE_SETS: Final = int(os.environ.get("IMPORT_RULE_SETS", "40"))
 PACKETS: Final = 60
 
 

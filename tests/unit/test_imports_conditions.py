@@ -82,7 +82,7 @@ def some(rng: Random) -> Conditions:
     return conjoined({}, found) or {}
 
 
-@pytest.mark.parametrize("seed", range(150))
+@pytest.mark.parametrize("seed", range(40))
 def test_every_packet_meets_the_conditions_or_one_alternative_of_their_inverse(seed: int) -> None:
     rng = Random(seed)
     first, second = some(rng), some(rng)

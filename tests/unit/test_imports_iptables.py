@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Final
 
 import pytest
@@ -136,11 +137,14 @@ def test_ip6tables_rules_are_of_ipv6() -> None:
         ("-p tcp -m multiport --ports 22 -m limit --limit 3/min -j ACCEPT", "share one limit"),
         ("-m conntrack --ctstate DNAT -j ACCEPT", "no state DNAT"),
         ("-m conntrack --ctdir REPLY -j ACCEPT", "--ctdir REPLY"),
+        ("-j ACCEPT -m owner --uid-owner 0", "ACCEPT -m owner"),
+        ("-j a -p tcp", "a -p tcp"),
         ("-f -j DROP", "the option -f"),
         ("-j REJECT --reject-with icmp6-policy-fail", "no reject with"),
         ("-j MARK --set-xmark 0x3/0x1", "MARK --set-xmark"),
         ("-j CONNMARK --save-mark", "CONNMARK --save-mark"),
-        ("-j TEE --gateway 10.1.0.1", "no target TEE"),
+        ("-j TEE --gateway 10.1.0.1", "TEE --gateway"),
+        ("-j NETMAP", "no target NETMAP"),
         ("-j CT --notrack", "raw only"),
         ("-s 10.0.0.1/255.0.0.255 -j DROP", "gaps"),
         ("-i we*rd -j DROP", "no name that we can write"),
@@ -304,3 +308,28 @@ def test_a_real_rule_set_becomes_what_stands_beside_it(name: str) -> None:
     made, _ = make_document(families)
     assert made == Path(SAMPLES / f"{name}.yaml").read_text()
     assert parse_rules(made, "rules.yaml")[1] == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_stands_in_a_file_what_is_made_of_it_is_right_by_our_language(seed: int) -> None:
+    """Words of the samples in other places; the file is refused, or its rules can be loaded."""
+    rng = Random(seed)
+    texts = [path.read_text() for path in sorted(SAMPLES.glob("*.save*"))]
+    words = [*" ".join(texts).split(), "!", "0", "-1", "99999999999", "0x", "é", '"', "a,b", "::/0"]
+    made = 0
+    for _ in range(60):
+        lines = rng.choice(texts).splitlines()
+        for _ in range(rng.randrange(1, 12)):
+            at = rng.randrange(len(lines))
+            parts = lines[at].split()
+            if len(parts) > 3:
+                parts[rng.randrange(2, len(parts))] = rng.choice(words)
+                lines[at] = " ".join(parts)
+        try:
+            saved = read_save("\n".join(lines))
+        except SaveError:
+            continue
+        text, _ = make_document([import_family(rng.choice((4, 6)), saved)])
+        assert parse_rules(text, "rules.yaml")[1] == []
+        made += 1
+    assert made > 10
