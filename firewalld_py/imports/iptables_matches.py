@@ -16,8 +16,15 @@ ADVICE: Final = {
     "addrtype": "name the addresses themselves: dst: [...]",
     "set": "write the addresses of the set into define: and ask for src: $name",
     "physdev": "match the bridge itself with in: or out:",
-    "helper": "connections that a helper expects are state: related",
-    "conntrack": "of connection tracking the language asks for the state, marks and labels",
+    "helper": "write it by hand: helper: NAME",
+    "conntrack": "write it by hand: direction, status, expires, original_src and the like",
+    "connbytes": "write it by hand: packets: or octets:",
+    "hashlimit": "write it by hand: limit: {rate: 10/second, per: src}",
+    "quota": "write it by hand: quota: OCTETS",
+    "statistic": "write it by hand: every: or probability:",
+    "tcpmss": "write it by hand: mss:",
+    "string": "write it by hand: contains:",
+    "u32": "write it by hand: payload:",
 }
 
 
@@ -136,7 +143,7 @@ def read_ruling(family: int, table: str, rule: SavedRule) -> Ruling:
 def _load(ruling: Ruling, match: str) -> None:
     if match not in MATCHES:
         ruling.faults.append(
-            NotExpressible(f"the language has no match {match}", ADVICE.get(match, ""))
+            NotExpressible(f"the import knows no match {match}", ADVICE.get(match, ""))
         )
 
 
