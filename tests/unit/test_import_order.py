@@ -11,7 +11,7 @@ import pytest
 from tests.project import ROOT, load_setup, module_name
 
 # Each layer may import itself and those before it.
-LAYERS: Final = ("packet", "conntrack", "rules", "pipeline", "policy", "service", "cli")
+LAYERS: Final = ("packet", "conntrack", "rules", "pipeline", "policy", "imports", "service", "cli")
 # The core is a function of (bytes, now): no clock, no I/O, no log, and nothing slow.
 FOREIGN_TO_CORE: Final = {
     *(

@@ -1,0 +1,79 @@
+"""The verb `import`: the rules of another firewall as ours."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from firewalld_py.cli import exits
+from firewalld_py.imports.document import TOOLS, described, make_document
+from firewalld_py.imports.iptables import Family, Left, import_family
+from firewalld_py.imports.save_file import SaveError, read_save
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `import` to the command's parser."""
+    importer = subparsers.add_parser("import", help="make rules from those of another firewall")
+    formats = importer.add_subparsers(dest="format", required=True, metavar="FORMAT")
+    saved = formats.add_parser(
+        "iptables-save",
+        help="what iptables-save prints",
+        description="Make a rules.yaml from what iptables-save (and ip6tables-save) printed. What "
+        "cannot be said exactly is left out, listed at the end of the file and on the standard "
+        "error; exit code 1 then, 0 if everything went over.",
+    )
+    saved.add_argument("file", metavar="FILE", help="what iptables-save printed; - reads it")
+    saved.add_argument("--ip6", metavar="FILE", help="what ip6tables-save printed")
+    saved.add_argument("-o", "--output", metavar="FILE", help="write there, not to the output")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Import; returns the exit code."""
+    families: list[Family] = []
+    for version, name in ((4, arguments.file), (6, arguments.ip6)):
+        if name is None:
+            continue
+        try:
+            saved = read_save(_text(name))
+        except (OSError, SaveError) as error:
+            reason = f" {error.strerror}" if isinstance(error, OSError) else str(error)
+            print(f"{name}:{reason}", file=sys.stderr)
+            return exits.FAILURE
+        alone = arguments.ip6 is None
+        if saved.command and saved.command != TOOLS[version] and not alone:
+            print(f"{name}: {saved.command}-save printed this", file=sys.stderr)
+            return exits.FAILURE
+        of_six = saved.command == TOOLS[6] if alone else version == 6
+        families.append(import_family(6 if of_six else 4, saved))
+    text, left = make_document(families)
+    if arguments.output is None:
+        sys.stdout.write(text)
+    else:
+        try:
+            Path(arguments.output).write_text(text, encoding="utf-8")
+        except OSError as error:
+            print(f"{arguments.output}: {error.strerror}", file=sys.stderr)
+            return exits.FAILURE
+    _tell(left)
+    return exits.FAILURE if left else exits.OK
+
+
+def _text(name: str) -> str:
+    data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    return data.decode("utf-8", "replace")
+
+
+def _tell(left: list[Left]) -> None:
+    for one in left:
+        for line in described(one):
+            print(line, file=sys.stderr)
+    if left:
+        opening = sum(one.opens for one in left)
+        print(
+            f"{len(left)} left out, of which {opening} kept something out or changed it",
+            file=sys.stderr,
+        )

@@ -1,0 +1,1 @@
+"""Rule sets of other firewalls, made into ours."""

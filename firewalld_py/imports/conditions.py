@@ -1,0 +1,204 @@
+"""What a rule asks of a packet, in a form that can be conjoined and negated exactly.
+
+iptables rules are conjunctions. Those of a chain that is jumped to are conjoined with what the jump
+asks for; a RETURN negates what it asks for in all that follows. Each field of a packet has a part.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+Ranges = tuple[tuple[int, int], ...]
+
+MAX_ALTERNATIVES: Final = 64  # that one rule may become; then it cannot be expressed
+
+TRACKED: Final[Ranges] = ((0, 2),)  # new, established, related: there is a connection
+NOT_TRACKED: Final[Ranges] = ((3, 4),)  # invalid, untracked
+STATE_TOP: Final = 4
+# In this order a part may rely on those before it: ports on proto, connmark on state.
+KEYS: Final = (
+    *("state", "proto", "in", "out", "src", "dst", "sport", "dport", "icmp"),
+    *("tcp_flags", "tcp_option", "length", "ttl", "dscp", "tos", "mark", "connmark", "label"),
+)
+# What is asked of a connection: without one neither it nor its inverse matches.
+OF_CONNECTION: Final = ("connmark", "label")
+
+
+class NotExpressible(Exception):  # noqa: N818
+    """What our language cannot say exactly, and what would do instead, if anything."""
+
+    def __init__(self, reason: str, advice: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.advice = advice
+
+
+class Numbers(NamedTuple):
+    """One of these numbers, of those from 0 to `top`; ranges in order that do not touch."""
+
+    ranges: Ranges
+    top: int
+
+    def both(self, other: Numbers) -> Numbers | None:
+        found = [
+            (max(low, other_low), min(high, other_high))
+            for low, high in self.ranges
+            for other_low, other_high in other.ranges
+            if max(low, other_low) <= min(high, other_high)
+        ]
+        return Numbers(tuple(sorted(found)), self.top) if found else None
+
+    def others(self) -> Ranges:
+        """All other numbers."""
+        found: list[tuple[int, int]] = []
+        start = 0
+        for low, high in self.ranges:
+            if start < low:
+                found.append((start, low - 1))
+            start = high + 1
+        if start <= self.top:
+            found.append((start, self.top))
+        return tuple(found)
+
+    def negated(self) -> list[Numbers]:
+        others = self.others()
+        return [Numbers(others, self.top)] if others else []
+
+    def is_any(self) -> bool:
+        return self.ranges == ((0, self.top),)
+
+
+def numbers(ranges: list[tuple[int, int]], top: int) -> Numbers:
+    """Ranges in any order, made one where they meet."""
+    merged: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return Numbers(tuple(merged), top)
+
+
+class Interface(NamedTuple):
+    """A name or a beginning with `*` ("" for any), and those that it must not be."""
+
+    wanted: str = ""
+    unwanted: tuple[str, ...] = ()
+
+    def both(self, other: Interface) -> Interface | None:
+        wanted = self.wanted or other.wanted
+        if self.wanted and other.wanted:
+            if _covers(other.wanted, self.wanted):
+                wanted = self.wanted
+            elif _covers(self.wanted, other.wanted):
+                wanted = other.wanted
+            else:
+                return None
+        unwanted = tuple(dict.fromkeys(self.unwanted + other.unwanted))
+        if wanted and any(_covers(pattern, wanted) for pattern in unwanted):
+            return None
+        if wanted and not wanted.endswith("*"):
+            unwanted = ()
+        return Interface(wanted, unwanted)
+
+    def negated(self) -> list[Interface]:
+        result = [Interface("", (self.wanted,))] if self.wanted else []
+        for at, pattern in enumerate(self.unwanted):
+            other = Interface(self.wanted, self.unwanted[:at]).both(Interface(pattern))
+            if other is not None:
+                result.append(other)
+        return result
+
+    def is_any(self) -> bool:
+        return not self.wanted and not self.unwanted
+
+
+def _covers(pattern: str, other: str) -> bool:
+    """Whether every name that fits `other` fits `pattern`."""
+    if pattern.endswith("*"):
+        return other.startswith(pattern[:-1])
+    return pattern == other
+
+
+class Bits(NamedTuple):
+    """Bits of a number: `wanted` is (value, mask), and of `unwanted` none may hold."""
+
+    wanted: tuple[int, int] = (0, 0)
+    unwanted: tuple[tuple[int, int], ...] = ()
+
+    def both(self, other: Bits) -> Bits | None:
+        (value, mask), (other_value, other_mask) = self.wanted, other.wanted
+        if (value ^ other_value) & mask & other_mask:
+            return None
+        value, mask = value | other_value, mask | other_mask
+        unwanted = []
+        for bad, bad_mask in dict.fromkeys(self.unwanted + other.unwanted):
+            if (value ^ bad) & mask & bad_mask:
+                continue  # cannot hold
+            if bad_mask & ~mask == 0:
+                return None  # holds always
+            unwanted.append((bad, bad_mask))
+        return Bits((value, mask), tuple(unwanted))
+
+    def negated(self) -> list[Bits]:
+        result = [Bits((0, 0), (self.wanted,))] if self.wanted[1] else []
+        for at, pair in enumerate(self.unwanted):
+            other = Bits(self.wanted, self.unwanted[:at]).both(Bits(pair))
+            if other is not None:
+                result.append(other)
+        return result
+
+    def is_any(self) -> bool:
+        return not self.wanted[1] and not self.unwanted
+
+
+Part = Numbers | Interface | Bits
+Conditions = dict[str, Part]
+
+
+def conjoined(first: Conditions, second: Conditions) -> Conditions | None:
+    """Both; None if no packet can meet them."""
+    result = dict(first)
+    for key, part in second.items():
+        if key in result:
+            both = result[key].both(part)  # type: ignore[arg-type]
+            if both is None:
+                return None
+            result[key] = both
+        else:
+            result[key] = part
+    return {key: result[key] for key in KEYS if key in result and not result[key].is_any()}
+
+
+def states(ranges: Ranges) -> Conditions:
+    return {"state": Numbers(ranges, STATE_TOP)}
+
+
+def negated(conditions: Conditions) -> list[Conditions]:
+    """All other packets, as alternatives of which no two match the same packet."""
+    result: list[Conditions] = []
+    before: Conditions = {}
+    for key, part in conditions.items():
+        result += [{**before, key: other} for other in part.negated()]
+        if key in OF_CONNECTION:
+            without = conjoined(before, states(NOT_TRACKED))
+            if without is not None:
+                result.append(without)
+        before[key] = part
+    return result
+
+
+def all_others(alternatives: list[Conditions]) -> list[Conditions]:
+    """What meets none of the alternatives."""
+    result: list[Conditions] = [{}]
+    for conditions in alternatives:
+        others = negated(conditions)
+        result = [
+            both
+            for left in result
+            for other in others
+            if (both := conjoined(left, other)) is not None
+        ]
+        if len(result) > MAX_ALTERNATIVES:
+            raise NotExpressible("it would become too many rules")
+    return result

@@ -1,0 +1,248 @@
+"""Both families' chains as one rule file: equal rules become one, all that is told are comments.
+
+What is written is read again as the daemon would: a rule that the language refuses is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
+from typing import Final
+
+from firewalld_py.imports.conditions import NotExpressible
+from firewalld_py.imports.iptables import CHAINS, Family, Imported, Left, Step
+from firewalld_py.imports.rule_text import fields_of, rule_lines
+from firewalld_py.policy.load import parse_rules
+from firewalld_py.policy.model import Action
+from firewalld_py.policy.rule import MAX_NAME
+from firewalld_py.policy.source import HIDDEN
+
+TOOLS: Final = {4: "iptables", 6: "ip6tables"}
+# What differs between the families, although it may look the same.
+_OF_FAMILY: Final = ("src", "dst", "icmp")
+
+
+@dataclass(slots=True)
+class Entry:
+    """A rule of the file; `family` is None if it is one of both."""
+
+    step: Step
+    family: int | None
+    others: tuple[Step, ...] = ()
+
+
+@dataclass(slots=True)
+class Document:
+    """The file while it is made; `rules_at` tells which entry begins at a line."""
+
+    families: list[Family]
+    left: list[Left] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)  # by the entry's id
+    lines: list[str] = field(default_factory=list)
+    rules_at: dict[int, Entry] = field(default_factory=dict)
+
+
+def make_document(families: list[Family]) -> tuple[str, list[Left]]:
+    """The text of the rule file, and all that was left out."""
+    document = Document(families, [left for family in families for left in family.left])
+    chains = {
+        (table, name.lower()): _merged(families, table, name.lower()) for table, name in CHAINS
+    }
+    while True:  # until nothing is refused any more; each time something is left out
+        _write(document, chains)
+        policy, problems = parse_rules("\n".join(document.lines) + "\n", "rules.yaml")
+        if policy is not None:
+            break
+        before = len(document.refused)
+        for problem in problems:
+            starts = [line for line in document.rules_at if line <= problem.line]
+            if not starts:
+                raise AssertionError(problem.shown())
+            entry = document.rules_at[max(starts)]
+            if id(entry) not in document.refused:
+                _refuse(document, entry, NotExpressible(problem.message))
+        assert len(document.refused) > before, problems[0].shown()
+    left = sorted(document.left, key=lambda one: (one.family, one.line))
+    return "\n".join(document.lines + _told(left)) + "\n", left
+
+
+def _merged(families: list[Family], table: str, name: str) -> tuple[str, list[str], list[Entry]]:
+    """Policy, notes and rules of one chain."""
+    found = [family.chains.get((table, name)) for family in families]
+    if not any(found):
+        return "", [], []
+    chains = [chain or Imported("accept", "") for chain in found]
+    policy = "drop" if any(chain.policy == "drop" for chain in chains) else "accept"
+    steps = [list(chain.steps) for chain in chains]
+    for family, chain, own in zip(families, chains, steps, strict=True):
+        if chain.policy != policy:
+            version = family.version
+            name = f"policy of {TOOLS[version]}"
+            own.append(Step(version, {}, Action("accept"), name, "", None))
+    notes = [
+        f"policy: {chain.packets}{f' (IPv{family.version})' if len(families) > 1 else ''}"
+        for family, chain in zip(families, chains, strict=True)
+        if chain.packets
+    ]
+    if len(steps) == 1:
+        return policy, notes, [Entry(step, step.family) for step in steps[0]]
+    return policy, notes, _woven(*steps)
+
+
+def _woven(first: list[Step], second: list[Step]) -> list[Entry]:
+    """Both families' rules in one list, each family's in its order; equal ones are one."""
+    entries: list[Entry] = []
+    matcher = SequenceMatcher(
+        None, [_key(step) for step in first], [_key(step) for step in second], autojunk=False
+    )
+    for kind, start, end, other_start, other_end in matcher.get_opcodes():
+        if kind == "equal":
+            for one, other in zip(first[start:end], second[other_start:other_end], strict=True):
+                entries.append(Entry(one, None, (other,)))
+            continue
+        entries += [Entry(step, step.family) for step in first[start:end]]
+        entries += [Entry(step, step.family) for step in second[other_start:other_end]]
+    return entries
+
+
+def _key(step: Step) -> object:
+    """Equal for rules that may be one."""
+    conditions = tuple(step.conditions.items())
+    of_family = any(key in step.conditions for key in _OF_FAMILY)
+    if step.is_left_out() or of_family or step.limit:  # each family has a limit of its own
+        return step.family, conditions, step.action, step.rule
+    return conditions, step.action
+
+
+def _write(
+    document: Document, chains: dict[tuple[str, str], tuple[str, list[str], list[Entry]]]
+) -> None:
+    """All lines of the file but for what is told at its end."""
+    tools = " and ".join(f"{TOOLS[family.version]}-save" for family in document.families)
+    document.lines = [f"# Made from {tools} by `firewalld-py import`."]
+    document.rules_at = {}
+    if len(document.families) == 1:
+        other = 10 - document.families[0].version
+        document.lines.append(f"# IPv{other} was not given: it meets the policies alone.")
+    document.lines += ["version: 1"]
+    for table in ("raw", "filter"):
+        of_table = {name: chain for (where, name), chain in chains.items() if where == table}
+        if not any(policy for policy, _, _ in of_table.values()):
+            continue
+        written: list[str] = []
+        for name, (policy, notes, entries) in of_table.items():
+            if table == "raw" and not any(not e.step.is_left_out() for e in entries):
+                continue
+            if not policy:
+                continue
+            if not written:
+                document.lines.append(f"{table}:")
+            written.append(name)
+            document.lines.append(f"  {name}:")
+            indent = "    "
+            if table == "filter":
+                document.lines += [f"    # {note}" for note in notes]
+                document.lines.append(f"    policy: {policy}")
+                if entries:
+                    document.lines.append("    rules:")
+                indent = "      "
+            _write_rules(document, entries, indent)
+
+
+def _write_rules(document: Document, entries: list[Entry], indent: str) -> None:
+    names: dict[str, int] = {}
+    chain = ""
+    for entry in entries:
+        step = entry.step
+        if step.chain != chain and not step.is_left_out():
+            chain = step.chain
+            if chain:
+                document.lines.append(f"{indent}# from the chain {visible(chain)}")
+        _comments(document, entry, indent)
+        if step.is_left_out() or id(entry) in document.refused:
+            continue
+        try:
+            fields = fields_of(
+                _name(step, names), entry.family, step.conditions, step.action, step.limit
+            )
+            lines = rule_lines(fields, indent)
+        except NotExpressible as fault:
+            _refuse(document, entry, fault)
+            continue
+        document.rules_at[len(document.lines) + 1] = entry
+        document.lines += lines
+
+
+def _refuse(document: Document, entry: Entry, fault: NotExpressible) -> None:
+    """Leave out a rule that could not be written, or that the language does not take."""
+    document.refused[id(entry)] = fault.reason
+    for step in (entry.step, *entry.others):
+        if step.rule is not None:
+            document.left.append(
+                Left(
+                    step.family,
+                    "",
+                    step.rule.line,
+                    step.rule.text,
+                    fault.reason,
+                    fault.advice,
+                    step.action.verdict in ("drop", "reject"),
+                )
+            )
+
+
+def _comments(document: Document, entry: Entry, indent: str) -> None:
+    """What is told above a rule."""
+    for step in (entry.step, *entry.others):
+        if step.rule is None:
+            continue
+        version = f"IPv{step.family}: " if entry.others else ""
+        counters = step.rule.counters
+        if counters is not None and counters.packets:
+            document.lines.append(
+                f"{indent}# {version}{counters.packets} packets, {counters.octets} octets"
+            )
+        notes = list(step.notes)
+        if id(entry) in document.refused:
+            notes.append(f"left out: {document.refused[id(entry)]}")
+        if notes:
+            document.lines.append(f"{indent}# {version}{visible(step.rule.text)}")
+            document.lines += [f"{indent}#   {visible(note)}" for note in notes]
+
+
+def _name(step: Step, names: dict[str, int]) -> str:
+    """The rule's name, which stands once in its chain."""
+    name = visible(step.name).strip()[:MAX_NAME]
+    if not name:
+        return ""
+    names[name] = names.get(name, 0) + 1
+    if names[name] == 1:
+        return name
+    number = f" ({names[name]})"
+    return _name(replace(step, name=name[: MAX_NAME - len(number)] + number), names)
+
+
+def visible(text: str) -> str:
+    """The text with a question mark for all that could not be seen in the file."""
+    return "".join("?" if not one.isprintable() or HIDDEN.match(one) else one for one in text)
+
+
+def _told(left: list[Left]) -> list[str]:
+    """The list at the end of the file."""
+    if not left:
+        return []
+    lines = ["", f"# Left out, for it cannot be said here: {len(left)}"]
+    for one in left:
+        lines += [f"# {line}" for line in described(one)]
+    return lines
+
+
+def described(left: Left) -> list[str]:
+    """What was left out, in lines for reading."""
+    where = f"IPv{left.family} line {left.line}"
+    lines = [f"{where}: {visible(left.text)}", f"    {visible(left.reason)}"]
+    if left.advice:
+        lines.append(f"    advice: {left.advice}")
+    if left.opens:
+        lines.append("    CAUTION: what it kept out, or changed, goes on to the rules after it")
+    return lines

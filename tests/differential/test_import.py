@@ -1,0 +1,105 @@
+"""What is imported from iptables judges as iptables does, packet for packet, in the real kernel."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import Counter
+from random import Random
+from typing import Final
+
+import pytest
+
+from firewalld_py.conntrack.engine import Conntrack
+from firewalld_py.conntrack.tracker import Settings
+from firewalld_py.imports.document import TOOLS, make_document
+from firewalld_py.imports.iptables import Left, import_family
+from firewalld_py.imports.save_file import read_save
+from firewalld_py.packet.packet import PacketMeta
+from firewalld_py.pipeline import Firewall
+from firewalld_py.policy.compile import compile_policy
+from firewalld_py.policy.config import Config
+from firewalld_py.policy.load import parse_rules
+from firewalld_py.rules.build import build_ruleset
+from firewalld_py.rules.ruleset import ACCEPT
+from tests.differential.iptables_rules import Rules, packets
+from tests.differential.kernel import ENTRY, EXIT, KernelJudge, run
+from tests.differential.test_tracking_rules import hops_of, with_hops
+
+RULE_SETS: Final = int(os.environ.get("IMPORT_RULE_SETS", "40"))
+PACKETS: Final = 60
+
+
+class Namespace:
+    """The judge's namespace, which commands can be run in later."""
+
+    def __init__(self) -> None:
+        self.descriptor = -1
+
+    def keep(self) -> None:
+        self.descriptor = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+    def command(self, name: str) -> list[str]:
+        return ["nsenter", f"--net=/proc/{os.getpid()}/fd/{self.descriptor}", name]
+
+    def load(self, family: int, rules: str) -> str:
+        """Put rules into the kernel; what iptables-save says of them."""
+        run(self.command(f"{TOOLS[family]}-restore"), rules)
+        done = subprocess.run(
+            self.command(f"{TOOLS[family]}-save"), check=True, capture_output=True, text=True
+        )
+        return done.stdout
+
+
+def imported(saved: dict[int, str]) -> tuple[str, list[Left]]:
+    return make_document([import_family(family, read_save(text)) for family, text in saved.items()])
+
+
+def our_firewall(text: str) -> Firewall:
+    policy, problems = parse_rules(text, "rules.yaml")
+    assert policy is not None, [problem.shown() for problem in problems]
+    ruleset = build_ruleset(compile_policy(policy, Config()))
+    ruleset.interfaces.set_names({1: ENTRY, 2: EXIT})
+    return Firewall(ruleset, Conntrack(Settings()))
+
+
+@pytest.mark.needs("conntrack")
+def test_random_rule_sets_judge_as_the_kernel_does() -> None:
+    namespace = Namespace()
+    whole = differing = accepted = judged = 0
+    first = ""
+    reasons: Counter[str] = Counter()
+    with KernelJudge(namespace.keep) as kernel:
+        for seed in range(RULE_SETS):
+            rng = Random(seed)
+            rules = {family: Rules(rng, family).text() for family in TOOLS}
+            saved = {family: namespace.load(family, text) for family, text in rules.items()}
+            text, left = imported(saved)
+            if left:
+                reasons.update(one.reason for one in left)
+                continue
+            whole += 1
+            kernel.flush()
+            firewall = our_firewall(text)
+            for at, data in enumerate(packets(rng, PACKETS)):
+                _, passes = kernel.judge(data)
+                seen = with_hops(data, hops_of(data) - 1)  # as FORWARD sees it
+                decision = firewall.handle(seen, PacketMeta(in_index=1, out_index=2), at * 0.001)
+                judged += 1
+                accepted += passes
+                if passes != (decision.verdict == ACCEPT):
+                    differing += 1
+                    rule = decision.rule.line if decision.rule else "policy"
+                    first = first or (
+                        f"seed {seed} packet {at} {data.hex()}: kernel {passes}, ours by {rule}\n"
+                        f"{saved[4]}\n{saved[6]}\n{text}"
+                    )
+                    break
+    os.close(namespace.descriptor)
+    print(
+        f"{whole} rule sets, {judged} packets, {accepted} accepted, {differing} differ;",
+        reasons.most_common(8),
+    )
+    assert not differing, f"{differing} of {whole} rule sets: {first}"
+    assert whole > RULE_SETS // 2
+    assert judged // 10 < accepted < judged - judged // 10
