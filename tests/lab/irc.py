@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.lab.netns import Namespace
 
 IRC_PORT: Final = 6667
-TRANSFER_TIMEOUT_S: Final = 10.0
+TRANSFER_TIMEOUT_S: Final = 30.0  # two clients start, which takes long on a busy machine
 # linux/inotify.h
 IN_MOVED_TO: Final = 0x80
 _EVENT: Final = struct.Struct("=iIII")
