@@ -67,10 +67,11 @@ def find(words: list[str]) -> Entry:
 
 def _root_of(word: str) -> str:
     """The topic among whose keys there is one of this name."""
-    for topic in ("rule", "action", "config", "rules"):
-        tables = find([topic]).below
-        if any(_meant(table, word) for table in tables):
-            return topic
+    tables = {topic: find([topic]).below for topic in ("rule", "action", "config", "rules")}
+    exact = [topic for topic, found in tables.items() if any(word in t.by_name for t in found)]
+    meant = [topic for topic, found in tables.items() if any(_meant(t, word) for t in found)]
+    if exact or meant:
+        return (*exact, *meant)[0]
     keys = [key.name for topic in TOPICS for table in find([topic]).below for key in table]
     raise NoSuchTopic(word, nearest(word, (*TOPICS, *keys)), tuple(TOPICS))
 

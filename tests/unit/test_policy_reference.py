@@ -102,6 +102,7 @@ def test_most_of_what_a_rule_may_say_is_shown_by_an_example() -> None:
         ("saddr", "rule src"),
         ("action reject", "action reject"),
         ("reject", "action reject"),
+        ("jump", "action jump"),
         ("tcp-reset", "action reject"),
         ("notrack", "rule action"),
         ("established", "rule state"),
