@@ -16,7 +16,7 @@ from firewalld_py.conntrack.connection import NO_TEMPLATE, Connection, CtInfo, T
 from firewalld_py.packet.packet import Packet
 from firewalld_py.rules.classifier import Classifier
 from firewalld_py.rules.limits import TokenBucket
-from firewalld_py.rules.matches import MARK_MASK, Interfaces, Match
+from firewalld_py.rules.matches import MARK_MASK, Interfaces, Match, StateMatch
 from firewalld_py.rules.matches_payload import ContainsMatch, PayloadMatch
 
 # Verdicts of a rule. DROP and ACCEPT are also the kernel's numbers (NF_DROP, NF_ACCEPT).
@@ -150,7 +150,7 @@ class Chain:
     That is CONTINUE in the raw table and in chains to which only rules lead.
     """
 
-    __slots__ = ("classifier", "name", "policy", "policy_hits", "rules", "table")
+    __slots__ = ("asked_first", "classifier", "name", "policy", "policy_hits", "rules", "table")
 
     def __init__(self, table: str, name: str, policy: int, rules: list[Rule]) -> None:
         self.table = table
@@ -158,6 +158,7 @@ class Chain:
         self.policy = policy
         self.rules: list[Rule] = []
         self.classifier: Classifier | None = None
+        self.asked_first = 0  # rules that are asked without a lookup, where there is a classifier
         self.policy_hits = 0
         for rule in rules:
             self.add(rule)
@@ -165,6 +166,8 @@ class Chain:
     def add(self, rule: Rule) -> None:
         """Append a rule. Its conditions may not change any more."""
         self.rules.append(rule)
+        if len(self.rules) == 1 and rule.matches and isinstance(rule.matches[0], StateMatch):
+            self.asked_first = 1
         if self.classifier is not None:
             self.classifier.add(rule.matches)
         elif len(self.rules) > WALKED:
@@ -197,13 +200,20 @@ class Chain:
     def _classify(
         self, classifier: Classifier, packet: Packet, info: CtInfo, outcome: Outcome, now: float
     ) -> bool:
-        """The same, but of those rules alone that the classifier has for this packet."""
+        """The same, but of those rules alone that the classifier has for this packet.
+
+        A first rule that asks for a state is asked before: most often it lets the answers through.
+        """
+        if self.asked_first and self.rules[0].is_met(packet, info, outcome.mark):
+            step = self._meets(self.rules[0], packet, info, outcome, now)
+            if step != GO_ON:
+                return step == JUDGED
         candidates = classifier.candidates(packet, info)
         if candidates is None:
             return self._sift(classifier.crowd(packet, info), packet, info, outcome, now)
         for number in candidates:
             rule = self.rules[number]
-            if rule.is_met(packet, info, outcome.mark):
+            if number >= self.asked_first and rule.is_met(packet, info, outcome.mark):
                 step = self._meets(rule, packet, info, outcome, now)
                 if step != GO_ON:
                     return step == JUDGED
@@ -217,7 +227,7 @@ class Chain:
             octet = octets[at]
             number = at * 8
             while octet:
-                if octet & 1:
+                if octet & 1 and number >= self.asked_first:
                     rule = self.rules[number]
                     if rule.is_met(packet, info, outcome.mark):
                         step = self._meets(rule, packet, info, outcome, now)
