@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from firewalld_py.conntrack.engine import Conntrack
@@ -10,20 +11,25 @@ from firewalld_py.pipeline import Firewall
 from firewalld_py.rules.build import Plan, build_ruleset
 
 
-def rule(verdict: str, *matches: tuple[str, Any], name: str = "", **more: Any) -> Plan:
+def rule(
+    verdict: str,
+    *matches: tuple[str, Any],
+    name: str = "",
+    targets: Sequence[tuple[str, Any]] = (),
+    **more: Any,
+) -> Plan:
     """One rule; a match is (kind, value), inverted if the kind begins with "!".
 
-    `more` are the plan's log, mark, connmark, labels, template, reject and chain.
+    `targets` are (kind, value); `more` are the plan's log, template, reject and chain.
     """
+    assert more.keys() <= {"log", "template", "reject", "chain"}, more
     return {
         "name": name or verdict,
         "file": "rules.yaml",
         "line": 1,
         "match": [[kind.removeprefix("!"), kind.startswith("!"), value] for kind, value in matches],
         "log": None,
-        "mark": None,
-        "connmark": None,
-        "labels": [],
+        "targets": [list(target) for target in targets],
         "template": None,
         "verdict": verdict,
         "reject": {"with": "port-unreachable", "rate": 50.0, "burst": 100}

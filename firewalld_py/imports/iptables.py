@@ -279,10 +279,8 @@ class _Chains:
             raise NotExpressible(f"the chain would have more than {MAX_STEPS} rules")
         if action == Action():
             return
-        for key, changed in zip(
-            _LASTING, (action.mark, action.connmark, action.labels), strict=True
-        ):
-            self.changes[key] += bool(changed)
+        for target in action.targets:
+            self.changes[target.kind] += 1
         rule = ruling.rule if ruling else None
         notes = tuple(ruling.notes) if ruling else ()
         name = ruling.name if ruling else name

@@ -10,7 +10,7 @@ from firewalld_py.imports.iptables_matches import LOG_ONLY, TARGET_ADVICE
 from firewalld_py.imports.ruling import Ruling
 from firewalld_py.policy.actions import MAX_BURST, MAX_PREFIX
 from firewalld_py.policy.errors import Fault
-from firewalld_py.policy.model import Action, Log, Mark, Verdict
+from firewalld_py.policy.model import Action, Log, Mark, Target, Verdict
 from firewalld_py.policy.names import REJECTS
 from firewalld_py.policy.values import level, rate
 
@@ -91,13 +91,13 @@ def _level(options: dict[str, list[str]]) -> int:
 
 
 def _mark(ruling: Ruling) -> Action:
-    return Action(mark=_new_mark(ruling))
+    return Action(targets=(Target("mark", _new_mark(ruling)),))
 
 
 def _connmark(ruling: Ruling) -> Action:
     if ruling.table == "raw":
         raise NotExpressible("in raw the connection is not known: this does nothing in iptables")
-    return Action(connmark=_new_mark(ruling))
+    return Action(targets=(Target("connmark", _new_mark(ruling)),))
 
 
 def _new_mark(ruling: Ruling) -> Mark:

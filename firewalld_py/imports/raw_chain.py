@@ -27,7 +27,7 @@ def in_kernels_way(steps: list[Step]) -> tuple[list[Step], Faults]:
             result.append(step)
             continue
         rest = _rest(step, steps[at + 1 :])
-        if "mark" in step.conditions and any(other.action.mark for other in rest):
+        if "mark" in step.conditions and any(_marks(other) for other in rest):
             faults.append((step, "the mark that it asks for is changed later in the chain"))
         elif all(_harmless(step, other) for other in rest):
             result.append(step)
@@ -35,6 +35,10 @@ def in_kernels_way(steps: list[Step]) -> tuple[list[Step], Faults]:
             result += [_before(step, other) for other in rest if not _tracks(other)]
             result.append(_ending(step))
     return result, faults
+
+
+def _marks(step: Step) -> bool:
+    return any(target.kind == "mark" for target in step.action.targets)
 
 
 def _tracks(step: Step) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, cast
 
 from firewalld_py.imports.conditions import Bits, Conditions, Interface, NotExpressible, Numbers
 from firewalld_py.policy.addresses import BITS, address_text
@@ -132,11 +132,9 @@ def fields_of(
 def _action_fields(action: Action) -> Iterator[tuple[str, Value]]:
     if action.log is not None:
         yield "log", _log(action.log)
-    parts: list[Value] = []
-    if action.mark is not None:
-        parts.append({"mark": _mark(action.mark)})
-    if action.connmark is not None:
-        parts.append({"connmark": _mark(action.connmark)})
+    parts: list[Value] = [
+        {target.kind: _mark(cast("Mark", target.value))} for target in action.targets
+    ]
     if action.zone is not None:
         parts.append({"zone": str(action.zone)})
     if action.helper is not None:

@@ -10,10 +10,11 @@ from firewalld_py.policy import packet_values, values
 from firewalld_py.policy.chains import read_target
 from firewalld_py.policy.errors import Fault, nearest, quoted
 from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, items_of, one, text_of
-from firewalld_py.policy.model import Action, Log, Mark, Verdict
+from firewalld_py.policy.model import Action, Log, Mark, Target, TargetValue, Verdict
 from firewalld_py.policy.names import DEFAULT_REJECT, LEVELS, REJECTS
 from firewalld_py.policy.nodes import Mapping, Node, Scalar, found, is_null
 from firewalld_py.policy.shapes import AnyOf, Choice, Keys, OneOrMore, Text, Truth, reads, shape_of
+from firewalld_py.policy.targets import KINDS
 from firewalld_py.policy.timeouts import TIMEOUTS
 
 MAX_PREFIX: Final = 64  # characters, as the kernel's NFLOG
@@ -233,11 +234,13 @@ def read_action(node: Node, reading: Reading) -> Action:
     return Action(
         verdict,
         cast("Log | None", parts.get("log")),
-        cast("Mark | None", parts.get("mark")),
+        tuple(
+            Target(name, cast("TargetValue", value))
+            for name, value in parts.items()
+            if name in KINDS
+        ),
         cast("str | None", parts.get("helper")),
         cast("str | None", parts.get("reject")),
-        cast("Mark | None", parts.get("connmark")),
-        cast("tuple[int, ...]", parts.get("label", ())),
         cast("int | None", parts.get("zone")),
         cast("dict[str, int] | None", parts.get("timeout")),
         cast("str | None", parts.get("jump", parts.get("goto"))),

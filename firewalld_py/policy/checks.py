@@ -10,6 +10,7 @@ from firewalld_py.policy.matches_connection import CONNECTION_KINDS
 from firewalld_py.policy.matches_payload import PAYLOAD_KINDS, WITH_PAYLOAD
 from firewalld_py.policy.model import Action, Match
 from firewalld_py.policy.names import ALL_STATES, ICMP, ICMPV6, PORT_PROTOCOLS, PROTOCOLS, TCP
+from firewalld_py.policy.targets import KINDS
 from firewalld_py.policy.timeouts import protocols_of
 
 PROTOCOL_NAMES: Final = {number: name for name, number in reversed(PROTOCOLS.items())}
@@ -54,9 +55,9 @@ def check_action(chain: str, action: Action, matches: tuple[Match, ...]) -> Iter
             yield f"{name} is possible in raw only, before connection tracking"
     if raw and action.verdict == "reject":
         yield "reject is not possible in raw: drop here, or reject in filter"
-    if raw and (action.connmark or action.labels):
-        name = "connmark" if action.connmark else "label"
-        yield f"{name} is possible in filter only: in raw the connection is not known"
+    for target in action.targets:
+        if raw and KINDS[target.kind].of_connection:
+            yield f"{target.kind} is possible in filter only: in raw the connection is not known"
     if action.verdict == "notrack" and action.tracking:
         name = action.tracking[0]
         yield f"{name} says how to track what notrack leaves untracked: {name} or notrack"

@@ -13,7 +13,8 @@ from firewalld_py.policy.config import Config
 from firewalld_py.policy.matches_connection import ADDRESS_KINDS, CONNECTION_KINDS
 from firewalld_py.policy.matches_payload import PAYLOAD_KINDS
 from firewalld_py.policy.matches_rate import RATE_KINDS
-from firewalld_py.policy.model import Action, Mark, Match, Policy, Rule
+from firewalld_py.policy.model import Action, Match, Policy, Rule
+from firewalld_py.policy.targets import plan_of
 
 RAW_CHAINS: Final = ("prerouting", "output")
 FILTER_CHAINS: Final = ("input", "forward", "output")
@@ -103,9 +104,7 @@ class _Compiler:
             "line": rule.line,
             "match": self.matches(rule.matches),
             "log": self.log(action),
-            "mark": _mark(action.mark),
-            "connmark": _mark(action.connmark),
-            "labels": list(action.labels),
+            "targets": [plan_of(target) for target in action.targets],
             "template": self.template(action),
             "verdict": action.verdict,
             "reject": self.reject(action),
@@ -168,10 +167,6 @@ class _Compiler:
             return None
         limit = self.config.reject
         return {"with": action.reject, "rate": limit.rate, "burst": limit.burst}
-
-
-def _mark(mark: Mark | None) -> list[int] | None:
-    return None if mark is None else [mark.value, mark.mask]
 
 
 def _number(value: int) -> int:

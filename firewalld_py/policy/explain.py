@@ -36,11 +36,12 @@ from firewalld_py.policy.condition_text import (
 from firewalld_py.policy.model import Match, Policy
 from firewalld_py.policy.model import Rule as PolicyRule
 from firewalld_py.policy.reason_text import reason_text
+from firewalld_py.policy.targets import text_of_target
 from firewalld_py.policy.written import WrittenConditions
 from firewalld_py.rules.build import plan_rules
-from firewalld_py.rules.matches import MARK_MASK
 from firewalld_py.rules.matches_rate import CountingMatch
 from firewalld_py.rules.ruleset import CONTINUE, GOTO, JUMP, RETURN, VERDICT_NAMES, Chain, Rule
+from firewalld_py.rules.targets import MARK_MASK, Effects, MarkingTarget
 
 # Said of a rule that was not met although each of its conditions, asked again, is.
 NOT_THEN: Final = "not met at that moment; asked again, it is (it depends on more than the packet)"
@@ -101,7 +102,7 @@ class Explainer:
         self._written = WrittenConditions()
         self._sources: dict[int, tuple[PolicyRule, list[Match | None]]] = {}
         self._leading = Counter(
-            id(rule.target) for chain in firewall.ruleset.chains() for rule in chain.rules
+            id(rule.leads_to) for chain in firewall.ruleset.chains() for rule in chain.rules
         )
         of_policy = {f"{c.table}/{c.name}": list(c.rules) for c in policy.chains}
         of_plan: dict[str, list[Any]] = {}
@@ -188,7 +189,7 @@ class _Walk:
         self._explainer = explainer
         self._before = before
         self._packet = packet
-        self._mark = mark
+        self._effects = Effects(mark)
         self._seen: dict[int, int] = {}
         self.tried: list[Tried] = []
 
@@ -198,16 +199,15 @@ class _Walk:
         for rule in chain.rules:
             at = (place, rule.name, rule.file, rule.line)
             if not self._is_met(rule, chain, info):
-                failed = self._explainer.failed(rule, self._packet, info, self._mark)
+                failed = self._explainer.failed(rule, self._packet, info, self._effects.mark)
                 self.tried.append(Tried(*at, False, *failed))
                 continue
             source, _ = self._explainer.source(rule)
             self.tried.append(Tried(*at, True, action=_action_text(source, rule)))
-            self._mark = self._mark & ~rule.mark_mask & MARK_MASK | rule.mark_value
-            if info.connection is not None and (rule.connmark_mask or rule.labels):
-                info.connection.change_mark(rule.connmark_value, rule.connmark_mask)
-                info.connection.add_labels(rule.labels)
-            if rule.target is not None and self.through(rule.target, info):
+            for target in rule.targets or ():
+                if isinstance(target, MarkingTarget):
+                    target.apply(self._packet, info, self._effects, 0.0)
+            if rule.leads_to is not None and self.through(rule.leads_to, info):
                 return True
             if rule.verdict in (GOTO, RETURN):
                 return False
@@ -225,7 +225,7 @@ class _Walk:
             for match in rule.matches:
                 if isinstance(match, CountingMatch):
                     break  # these stand last, and are asked once
-                if not match.matches(self._packet, info, self._mark):
+                if not match.matches(self._packet, info, self._effects.mark):
                     return False
         self._seen[id(rule)] = seen + 1
         return True
@@ -268,13 +268,7 @@ def _set_marks(connection: Connection, mark: int, labels: int) -> None:
 def _action_text(source: PolicyRule, rule: Rule) -> str:
     """What a rule does, in the words of the file."""
     action = source.action
-    words = []
-    for name, mark in (("mark", action.mark), ("connmark", action.connmark)):
-        if mark is not None:
-            mask = "" if mark.mask == MARK_MASK else f"/{mark.mask:#x}"
-            words.append(f"{name} {mark.value:#x}{mask}")
-    if action.labels:
-        words.append(f"label {', '.join(str(number) for number in action.labels)}")
+    words = [text_of_target(target) for target in action.targets]
     if action.log is not None:
         words.append("log")
     words += [

@@ -68,22 +68,32 @@ class Mark:
     mask: int
 
 
+# Per kind of target:
+#   mark, connmark   Mark         label   tuple of numbers
+TargetValue = Mark | tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing that a rule does beside its verdict; its name as written, and how."""
+
+    kind: str
+    value: TargetValue
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """What happens to a packet that matches; `reject` is the kind when the verdict is reject.
 
-    `connmark` and `labels` (their numbers) are for its connection; `helper`, `zone` and `timeouts`
-    (seconds by name, those that the rule names) are how raw rules want it tracked. `chain` is where
-    jump and goto lead to.
+    `targets` are done in their order; `helper`, `zone` and `timeouts` (seconds by name, those that
+    the rule names) are how raw rules want it tracked. `chain` is where jump and goto lead to.
     """
 
     verdict: Verdict = "continue"
     log: Log | None = None
-    mark: Mark | None = None
+    targets: tuple[Target, ...] = ()
     helper: str | None = None
     reject: str | None = None
-    connmark: Mark | None = None
-    labels: tuple[int, ...] = ()
     zone: int | None = None
     timeouts: Mapping[str, int] | None = None
     chain: str | None = None

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from firewalld_py.conntrack.connection import Template
-from firewalld_py.rules.build_matches import BUILDERS
+from firewalld_py.rules.build_matches import BUILDERS, bits
+from firewalld_py.rules.build_targets import TARGETS
 from firewalld_py.rules.calls import call_faults
 from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.matches import (
@@ -40,6 +41,7 @@ from firewalld_py.rules.ruleset import (
     Rule,
     Ruleset,
 )
+from firewalld_py.rules.targets import Target
 
 Plan = dict[str, Any]
 
@@ -94,7 +96,7 @@ class RulesetBuilder:
     def _lead(self, rule: Rule, chain: str, target: str) -> None:
         if target in self._bases or target not in self._chains:
             raise PlanError(f"no rule can lead to {target}")
-        rule.target = self._chains[target]
+        rule.leads_to = self._chains[target]
         self._calls[chain].append(target)
 
     def finish(self) -> Ruleset:
@@ -153,13 +155,7 @@ def _build_rule(data: Any, interfaces: Interfaces) -> Rule:
         rule.log = LogTarget(
             str(log["prefix"]), int(log["level"]), float(log["rate"]), int(log["burst"])
         )
-    if data["mark"] is not None:
-        value, mask = data["mark"]
-        rule.mark_value, rule.mark_mask = int(value), int(mask)
-    if data["connmark"] is not None:
-        value, mask = data["connmark"]
-        rule.connmark_value, rule.connmark_mask = int(value), int(mask)
-    rule.labels = _bits(data["labels"])
+    rule.targets = _build_targets(data["targets"])
     if data["template"] is not None:
         rule.template = _build_template(data["template"])
     if rule.verdict == REJECT:
@@ -169,18 +165,20 @@ def _build_rule(data: Any, interfaces: Interfaces) -> Rule:
     return rule
 
 
+def _build_targets(data: Any) -> list[Target] | None:
+    targets: list[Target] = []
+    for kind, value in data:
+        if kind not in TARGETS:
+            raise PlanError(f"no such target: {kind}")
+        targets.append(TARGETS[str(kind)](value))
+    return targets or None
+
+
 def _build_template(data: Any) -> Template:
     timeouts = data["timeouts"]
     if timeouts is not None:
         timeouts = {str(name): int(seconds) for name, seconds in timeouts.items()}
     return Template(int(data["zone"]), str(data["helper"]), timeouts)
-
-
-def _bits(numbers: Any) -> int:
-    bits = 0
-    for number in numbers:
-        bits |= 1 << int(number)
-    return bits
 
 
 def _build_match(kind: str, inverted: bool, value: Any, interfaces: Interfaces) -> Match:
@@ -212,7 +210,7 @@ def _build_connection_match(kind: str, inverted: bool, value: Any) -> Match:
     if kind == "connmark":
         return ConnmarkMatch(inverted, [(int(mark), int(mask)) for mark, mask in value])
     if kind == "label":
-        return LabelMatch(inverted, _bits(value))
+        return LabelMatch(inverted, bits(value))
     if kind == "zone":
         return ZoneMatch(inverted, frozenset([int(number) for number in value]))
     if kind not in BUILDERS:

@@ -47,6 +47,14 @@ def numbers(value: Any) -> frozenset[int]:
     return frozenset([int(number) for number in value])
 
 
+def bits(value: Any) -> int:
+    """A set of small numbers, such as labels."""
+    found = 0
+    for number in value:
+        found |= 1 << int(number)
+    return found
+
+
 def _length(inverted: bool, value: Any) -> Match:
     return LengthMatch(inverted, pairs(value))
 

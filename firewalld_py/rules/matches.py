@@ -7,14 +7,11 @@ without ports, and neither is its inverse (as `-p tcp ! --dport 22` is no match 
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Final
 
 from firewalld_py.conntrack.connection import CtInfo
 from firewalld_py.packet.packet import UNKNOWN_INTERFACE, Packet
 from firewalld_py.packet.protocols import IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP
 from firewalld_py.packet.reasons import TRANSPORT_TOO_SHORT
-
-MARK_MASK: Final = 0xFFFFFFFF
 
 
 class Interfaces:

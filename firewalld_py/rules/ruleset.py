@@ -1,7 +1,7 @@
 """Rules, chains, and how a packet goes through one.
 
-A packet goes through a chain from the top; a rule whose conditions are all met may log, set the
-packet's mark and assign a helper, and then gives a verdict or lets the packet go on. The first
+A packet goes through a chain from the top; a rule whose conditions are all met may log, assign a
+helper and do what its targets are, and then gives a verdict or lets the packet go on. The first
 verdict counts; a filter chain that gives none has a policy. A short chain is walked rule by rule;
 of a longer one only those rules are asked that the classifier has for the packet.
 """
@@ -12,12 +12,13 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-from firewalld_py.conntrack.connection import NO_TEMPLATE, Connection, CtInfo, Template
+from firewalld_py.conntrack.connection import NO_TEMPLATE, CtInfo, Template
 from firewalld_py.packet.packet import Packet
 from firewalld_py.rules.classifier import Classifier
 from firewalld_py.rules.limits import TokenBucket
-from firewalld_py.rules.matches import MARK_MASK, Interfaces, Match, StateMatch
+from firewalld_py.rules.matches import Interfaces, Match, StateMatch
 from firewalld_py.rules.matches_payload import ContainsMatch, PayloadMatch
+from firewalld_py.rules.targets import Effects, Target
 
 # Verdicts of a rule. DROP and ACCEPT are also the kernel's numbers (NF_DROP, NF_ACCEPT).
 DROP: Final = 0
@@ -58,28 +59,23 @@ class LogTarget:
 class Rule:
     """One rule. `hits` and `hit_octets` count the packets whose conditions it met.
 
-    `mark_value` and `mark_mask` set the packet's mark where the mask is not 0, `connmark_value` and
-    `connmark_mask` its connection's, which also gets the bits of `labels`; `template` is what a raw
-    rule wants of tracking, or None; `reject_with` names the answer of a REJECT, whose number
-    `reject_bucket` limits; `target` is the chain that a JUMP or GOTO leads to.
+    `targets` is None or what it does beside its verdict, in order; `template` is what a raw rule
+    wants of tracking, or None; `reject_with` names the answer of a REJECT, whose number
+    `reject_bucket` limits; `leads_to` is the chain that a JUMP or GOTO leads to.
     """
 
     __slots__ = (
-        "connmark_mask",
-        "connmark_value",
         "file",
         "hit_octets",
         "hits",
-        "labels",
+        "leads_to",
         "line",
         "log",
-        "mark_mask",
-        "mark_value",
         "matches",
         "name",
         "reject_bucket",
         "reject_with",
-        "target",
+        "targets",
         "template",
         "verdict",
     )
@@ -91,15 +87,11 @@ class Rule:
         self.matches = matches
         self.verdict = verdict
         self.log: LogTarget | None = None
-        self.mark_value = 0
-        self.mark_mask = 0
-        self.connmark_value = 0
-        self.connmark_mask = 0
-        self.labels = 0
+        self.targets: list[Target] | None = None
         self.template: Template | None = None
         self.reject_with = ""
         self.reject_bucket: TokenBucket | None = None
-        self.target: Chain | None = None
+        self.leads_to: Chain | None = None
         self.hits = 0
         self.hit_octets = 0
 
@@ -123,24 +115,23 @@ class LogHit:
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)
-class Outcome:
+class Outcome(Effects):
     """What a chain said. `rule` is None if its policy decided, or if it left the matter open.
 
     `chain` is the one in which the rule stands: this one or one that it led to.
 
     `logs` is None or the log lines that are due, in order. `template` is what raw rules want of
-    tracking; `changes` tells what was changed of the connection, as conntrack.events has it.
+    tracking.
     """
 
-    __slots__ = ("chain", "changes", "logs", "mark", "rule", "template", "verdict")
+    __slots__ = ("chain", "logs", "rule", "template", "verdict")
 
     def __init__(self, verdict: int, mark: int) -> None:
+        super().__init__(mark)
         self.verdict = verdict
-        self.mark = mark
         self.rule: Rule | None = None
         self.chain: Chain | None = None
         self.template = NO_TEMPLATE
-        self.changes = 0
         self.logs: list[LogHit] | None = None
 
 
@@ -241,7 +232,13 @@ class Chain:
         """The packet meets the rule's conditions; what that means for its way: GO_ON, …"""
         rule.hits += 1
         rule.hit_octets += packet.length
-        self._act(rule, info.connection, outcome, now)
+        if rule.targets is not None:
+            for target in rule.targets:
+                target.apply(packet, info, outcome, now)
+        if rule.template is not None:
+            outcome.template = rule.template.over(outcome.template)
+        if rule.log is not None:
+            self._log(rule, rule.log, outcome, now)
         verdict = rule.verdict
         if verdict == CONTINUE:
             return GO_ON
@@ -259,10 +256,10 @@ class Chain:
 
         Chains lead in no circle and are not nested deeper than calls.MAX_DEPTH.
         """
-        target = rule.target
-        if target is None:
+        chain = rule.leads_to
+        if chain is None:
             return LEAVE
-        if target._traverse(packet, info, outcome, now):
+        if chain._traverse(packet, info, outcome, now):
             return JUDGED
         return LEAVE if rule.verdict == GOTO else GO_ON
 
@@ -277,18 +274,8 @@ class Chain:
             count = self.classifier.release(count)
         return max(count, 0)
 
-    def _act(self, rule: Rule, connection: Connection | None, outcome: Outcome, now: float) -> None:
-        """What a rule does beside its verdict."""
-        if rule.mark_mask:
-            outcome.mark = (outcome.mark & (MARK_MASK ^ rule.mark_mask)) | rule.mark_value
-        if rule.template is not None:
-            outcome.template = rule.template.over(outcome.template)
-        if connection is not None and (rule.connmark_mask or rule.labels):
-            outcome.changes |= connection.change_mark(rule.connmark_value, rule.connmark_mask)
-            outcome.changes |= connection.add_labels(rule.labels)
-        log = rule.log
-        if log is None:
-            return
+    def _log(self, rule: Rule, log: LogTarget, outcome: Outcome, now: float) -> None:
+        """Note the rule's log line, if its limit lets it through."""
         if not log.bucket.take(now):
             log.suppressed += 1
             return

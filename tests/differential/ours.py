@@ -113,7 +113,7 @@ def _plan() -> dict[str, object]:
     dropped = {
         "name": "dropped", "file": "differential", "line": 1, "verdict": "drop",
         "match": [["mark", False, [[DROP_MARK, 0xFFFFFFFF]]]],
-        "labels": [], **dict.fromkeys(("log", "mark", "connmark", "template", "reject")),
+        "targets": [], **dict.fromkeys(("log", "template", "reject")),
     }  # fmt: skip
     chain: dict[str, object] = {"policy": "accept", "rules": []}
     forward = {"policy": "accept", "rules": [dropped]}

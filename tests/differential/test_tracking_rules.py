@@ -104,8 +104,12 @@ def our_rules() -> dict[str, object]:
     return plan(
         [
             rule("drop", ("mark", [[DROP_MARK, 0xFFFFFFFF]])),
-            rule("continue", for_hops[60], connmark=[0xABCD0000, 0xFFFFFFFF], labels=[127]),
-            rule("continue", for_hops[61], connmark=[0x100, 0xFF00], labels=[5]),
+            rule(
+                "continue",
+                for_hops[60],
+                targets=[("connmark", [0xABCD0000, 0xFFFFFFFF]), ("label", [127])],
+            ),
+            rule("continue", for_hops[61], targets=[("connmark", [0x100, 0xFF00]), ("label", [5])]),
         ],
         prerouting=[
             rule("continue", for_hops[61], template=template(1)),

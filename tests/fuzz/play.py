@@ -88,7 +88,7 @@ def a_plan() -> Plan:
     ]
     return plan(
         [
-            rule("continue", ("proto", [6]), mark=[3, 0xFF], log=log("tcp ")),
+            rule("continue", ("proto", [6]), targets=[("mark", [3, 0xFF])], log=log("tcp ")),
             rule("continue", ("tcp_flags", [[0x17, 2]]), ("sport", [[1, 1023]])),
             rule("reject", ("state", 8), ("dport", [[0, 65535]])),
             rule("drop", ("state", 8), ("icmp", [[1, 3, 0, 255], [58, 1, 0, 255]])),

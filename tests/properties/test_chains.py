@@ -18,6 +18,7 @@ from firewalld_py.packet.packet import Packet, PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.rules.build import Plan, build_ruleset
 from firewalld_py.rules.ruleset import CONTINUE, GOTO, JUMP, RETURN, Chain
+from firewalld_py.rules.targets import MarkTarget
 from tests import wire
 from tests.plans import plan, rule
 
@@ -33,7 +34,9 @@ def chain_rules(chance: random.Random, below: tuple[str, ...], most: int) -> lis
         ]
         if chance.random() < 0.5:
             conditions = [("proto", [chance.choice((wire.TCP, wire.UDP))])]
-        more: dict[str, Any] = {"mark": [chance.randrange(16), 15]} if chance.random() < 0.3 else {}
+        more: dict[str, Any] = {}
+        if chance.random() < 0.3:
+            more["targets"] = [("mark", [chance.randrange(16), 15])]
         verdict = chance.choice(("accept", "drop", "continue", "return", *["jump", "goto"] * 3))
         if verdict in ("jump", "goto"):
             if not below:
@@ -60,14 +63,16 @@ def reference(chain: Chain, packet: Packet) -> tuple[int, int, list[tuple[str, i
         if not entry.is_met(packet, info, mark):
             continue
         met.append((chain.name, at - 1))
-        mark = mark & ~entry.mark_mask | entry.mark_value
+        for target in entry.targets or ():
+            assert isinstance(target, MarkTarget)
+            mark = mark & ~target.mask | target.value
         if entry.verdict == RETURN:
             at = len(chain.rules)
         elif entry.verdict in (JUMP, GOTO):
             if entry.verdict == JUMP:
                 stack.append((chain, at))
-            assert entry.target is not None
-            chain, at = entry.target, 0
+            assert entry.leads_to is not None
+            chain, at = entry.leads_to, 0
         elif entry.verdict != CONTINUE:
             return entry.verdict, mark, met
 

@@ -88,13 +88,14 @@ def a_rule(chance: random.Random, kinds: tuple[str, ...], going_on: float) -> Pl
     if chance.random() < 0.2:  # what counts comes last, as policy/compile.py has it
         counting = chance.choice((("every", 3), ("quota", 100), ("limit", LIMIT), ("!every", 2)))
         matches.append(counting)
-    more: dict[str, Any] = {}
+    targets: list[tuple[str, Any]] = []
     if chance.random() < 0.3:
-        more["mark"] = [chance.randrange(4), 3]
+        targets.append(("mark", [chance.randrange(4), 3]))
     if chance.random() < 0.2:
-        more["connmark"] = [chance.randrange(4), 3]
+        targets.append(("connmark", [chance.randrange(4), 3]))
     if chance.random() < 0.2:
-        more["labels"] = [chance.randrange(3)]
+        targets.append(("label", [chance.randrange(3)]))
+    more: dict[str, Any] = {"targets": targets}
     if chance.random() < 0.2:
         more["log"] = log(rate=1.0, burst=3)
     if chance.random() < 0.2:

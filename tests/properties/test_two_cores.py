@@ -29,7 +29,7 @@ def trace() -> list[list[Any]]:
     judge = firewall(
         plan(
             [
-                rule("continue", ("proto", [6]), mark=[3, 0xFF]),
+                rule("continue", ("proto", [6]), targets=[("mark", [3, 0xFF])]),
                 rule("reject", ("state", 8), ("dport", [[0, 65535]])),
                 rule("drop", ("state", 8)),
                 rule("accept", ("mark", [[3, 0xFF]])),

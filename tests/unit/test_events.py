@@ -84,10 +84,12 @@ def test_a_connection_that_a_rst_ends_at_once_is_destroyed() -> None:
 
 
 def test_a_rule_that_changes_mark_or_labels_is_told_once() -> None:
-    marking = plan([rule("continue", connmark=[5, 0xFF], labels=[1])])
+    marking = plan([rule("continue", targets=[("connmark", [5, 0xFF]), ("label", [1])])])
     lines, firewall = watched(datagram(), datagram(), rules=marking)
     assert lines == ["0 new 17"]  # set while it was not yet in the table
-    firewall.ruleset = build_ruleset(plan([rule("continue", connmark=[6, 0xFF], labels=[1, 2])]))
+    firewall.ruleset = build_ruleset(
+        plan([rule("continue", targets=[("connmark", [6, 0xFF]), ("label", [1, 2])])])
+    )
     for now in (10.0, 11.0):
         firewall.handle(datagram().data, datagram().meta, now)
     assert lines == ["0 new 17", "10 update mark labels"]

@@ -182,7 +182,7 @@ def test_equal_drops_are_a_batch_too() -> None:
 
 
 def test_a_packet_with_a_new_mark_is_judged_by_itself_after_those_before_it() -> None:
-    bench = Bench(plan([rule("accept", TO_53, mark=[7, 0xFF])]))
+    bench = Bench(plan([rule("accept", TO_53, targets=[("mark", [7, 0xFF])])]))
     bench.send(80, 53, 80)
     bench.judge.flush()
     assert bench.queue.verdicts == [
@@ -194,14 +194,14 @@ def test_a_packet_with_a_new_mark_is_judged_by_itself_after_those_before_it() ->
 
 
 def test_a_mark_that_stays_the_same_needs_no_verdict_of_its_own() -> None:
-    bench = Bench(plan([rule("accept", TO_53, mark=[7, 0xFF])]))
+    bench = Bench(plan([rule("accept", TO_53, targets=[("mark", [7, 0xFF])])]))
     bench.send(53, mark=7)
     bench.judge.flush()
     assert bench.queue.verdicts == [("batch", 1, ACCEPT)]
 
 
 def test_a_dropped_packet_needs_no_mark() -> None:
-    bench = Bench(plan([rule("drop", TO_53, mark=[7, 0xFF])]))
+    bench = Bench(plan([rule("drop", TO_53, targets=[("mark", [7, 0xFF])])]))
     bench.send(53)
     bench.judge.flush()
     assert bench.queue.verdicts == [("batch", 1, DROP)]

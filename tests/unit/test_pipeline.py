@@ -124,9 +124,9 @@ def test_an_invalid_packet_has_a_reason_and_rules_judge_it_like_any_other() -> N
 def test_a_mark_goes_from_the_packet_through_raw_and_filter_into_the_decision() -> None:
     judge = firewall(
         plan(
-            [rule("accept", ("mark", [[0x113, 0xFFF]]), mark=[0x4000, 0xF000])],
+            [rule("accept", ("mark", [[0x113, 0xFFF]]), targets=[("mark", [0x4000, 0xF000])])],
             "drop",
-            prerouting=[rule("continue", ("mark", [[3, 0xF]]), mark=[0x110, 0xFF0])],
+            prerouting=[rule("continue", ("mark", [[3, 0xF]]), targets=[("mark", [0x110, 0xFF0])])],
         )
     )
     decision = judge.handle(QUESTION, PacketMeta(mark=0x0003), 0.0)
@@ -134,7 +134,7 @@ def test_a_mark_goes_from_the_packet_through_raw_and_filter_into_the_decision() 
 
 
 def test_a_mark_is_the_packets_and_not_the_connections() -> None:
-    judge = firewall(plan([rule("continue", TO_53, mark=[1, 1])]))
+    judge = firewall(plan([rule("continue", TO_53, targets=[("mark", [1, 1])])]))
     assert sent(judge, QUESTION).mark == 1
     assert sent(judge, ANSWER).mark == 0
 

@@ -12,7 +12,7 @@ from firewalld_py.policy.addresses import address_range
 from firewalld_py.policy.checks import protocols
 from firewalld_py.policy.errors import MAX_PROBLEMS, PolicyErrors
 from firewalld_py.policy.load import load_rules, parse_rules
-from firewalld_py.policy.model import Action, Log, Mark
+from firewalld_py.policy.model import Action, Log, Mark, Target
 from firewalld_py.policy.names import REJECTS
 from tests.unit.policy_texts import FILE, assert_problems, in_chain, one_rule, parsed
 
@@ -113,13 +113,16 @@ def test_the_values_of_matches(rule: str, value: object) -> None:
         ("{action: log}", Action("continue", Log())),
         ("{log: on}", Action("continue", Log())),
         ("{log: false, action: drop}", Action("drop")),
-        ("{action: {mark: 0x1/0xf}}", Action("continue", mark=Mark(1, 15))),
-        ("{action: {connmark: 0x1/0xf}}", Action("continue", connmark=Mark(1, 15))),
-        ("{action: [{label: 7}, accept]}", Action("accept", labels=(7,))),
-        ("{action: {label: [0, 127]}}", Action("continue", labels=(0, 127))),
+        ("{action: {mark: 0x1/0xf}}", Action("continue", targets=(Target("mark", Mark(1, 15)),))),
+        (
+            "{action: {connmark: 0x1/0xf}}",
+            Action("continue", targets=(Target("connmark", Mark(1, 15)),)),
+        ),
+        ("{action: [{label: 7}, accept]}", Action("accept", targets=(Target("label", (7,)),))),
+        ("{action: {label: [0, 127]}}", Action("continue", targets=(Target("label", (0, 127)),))),
         (
             "{action: [{log: {prefix: x, level: 7, limit: 1/m, burst: 3}}, {mark: 1}, accept]}",
-            Action("accept", Log("x", 7, 1 / 60, 3), Mark(1, 0xFFFFFFFF)),
+            Action("accept", Log("x", 7, 1 / 60, 3), (Target("mark", Mark(1, 0xFFFFFFFF)),)),
         ),
     ],
 )

@@ -24,7 +24,9 @@ def decided(a_plan: Plan, data: bytes = SYN) -> Decision:
 
 
 def test_a_log_line_carries_all_that_is_known() -> None:
-    a_rule = rule("drop", name="no telnet", log=log("telnet ", level=5), mark=[1, 0xFF])
+    a_rule = rule(
+        "drop", name="no telnet", log=log("telnet ", level=5), targets=[("mark", [1, 0xFF])]
+    )
     (event,) = log_events(decided(plan(input_=[a_rule])), 1700000000.5)
     assert (event.time, event.action, event.level, event.prefix) == (
         1700000000.5, "drop", 5, "telnet "

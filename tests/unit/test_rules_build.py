@@ -30,6 +30,7 @@ from firewalld_py.rules.matches import (
     ZoneMatch,
 )
 from firewalld_py.rules.ruleset import REJECT, VERDICT_NAMES, Ruleset
+from firewalld_py.rules.targets import ConnmarkTarget, LabelTarget, MarkTarget
 from tests.plans import log, plan, rule, template
 
 EVERY_MATCH: list[tuple[str, Any]] = [
@@ -88,18 +89,21 @@ def test_everything_else_of_a_rule_is_built() -> None:
         "reject",
         name="no telnet",
         log=log("telnet ", rate=5.0, burst=7, level=3),
-        mark=[1, 255],
-        connmark=[2, 0xFF00],
-        labels=[0, 127],
+        targets=[("mark", [1, 255]), ("connmark", [2, 0xFF00]), ("label", [0, 127])],
         template=template(5, "ftp", {"udp_timeout": 7}),
         reject={"with": "tcp-reset", "rate": 2.0, "burst": 3},
     )
     (made,) = built(plan(input_=[a_rule])).filter_input.rules
     assert (made.name, made.file, made.line) == ("no telnet", "rules.yaml", 1)
     assert made.verdict == REJECT
-    assert (made.mark_value, made.mark_mask) == (1, 255)
-    assert (made.connmark_value, made.connmark_mask) == (2, 0xFF00)
-    assert made.labels == 1 | 1 << 127
+    assert made.targets is not None
+    mark, connmark, label = made.targets
+    assert isinstance(mark, MarkTarget)
+    assert (mark.value, mark.mask) == (1, 255)
+    assert isinstance(connmark, ConnmarkTarget)
+    assert (connmark.value, connmark.mask) == (2, 0xFF00)
+    assert isinstance(label, LabelTarget)
+    assert label.labels == 1 | 1 << 127
     assert made.template is not None
     assert (made.template.zone, made.template.helper) == (5, "ftp")
     assert made.template.timeouts is not None
@@ -151,7 +155,9 @@ def test_a_rule_set_can_be_built_a_few_rules_at_a_time() -> None:
         rule("accept", ("dport", [["a", "b"]])),
         rule("accept", ("icmp", [[1, 8]])),
         rule("accept", ("state", "new")),
-        rule("accept", mark=[1]),
+        rule("accept", targets=[("mark", [1])]),
+        rule("accept", targets=[("colour", [1, 1])]),
+        rule("accept", targets=[("label", 7)]),
         rule("accept", log={"prefix": ""}),
         rule("reject", reject=None),
         rule("reject", reject={"with": "tcp-reset"}),
@@ -188,8 +194,8 @@ def test_user_chains_are_built_and_rules_lead_to_them() -> None:
         )
     )
     (to_a,) = made.filter_forward.rules
-    assert to_a.target is not None
-    assert (to_a.target.table, to_a.target.name) == ("filter", "a")
+    assert to_a.leads_to is not None
+    assert (to_a.leads_to.table, to_a.leads_to.name) == ("filter", "a")
     names = [(chain.table, chain.name) for chain in made.chains()]
     assert names[5:] == [("filter", "a"), ("filter", "b"), ("raw", "a")]
     assert [chain.name for chain in built(plan()).chains()[5:]] == []

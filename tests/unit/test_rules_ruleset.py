@@ -76,8 +76,8 @@ def test_a_rule_that_goes_on_is_counted_and_decides_nothing() -> None:
 
 def test_a_mark_is_set_within_its_mask_and_later_rules_see_it() -> None:
     chain = chain_of(
-        rule("continue", mark=[0x10, 0xF0]),
-        rule("continue", ("mark", [[0x1A, 0xFF]]), mark=[0x200, 0xF00]),
+        rule("continue", targets=[("mark", [0x10, 0xF0])]),
+        rule("continue", ("mark", [[0x1A, 0xFF]]), targets=[("mark", [0x200, 0xF00])]),
         rule("accept", ("mark", [[0x21A, 0xFFF]])),
         policy="drop",
     )
@@ -88,7 +88,9 @@ def test_a_mark_is_set_within_its_mask_and_later_rules_see_it() -> None:
 
 def test_a_mark_that_is_set_does_not_meet_a_rule_before_it() -> None:
     marked = ("mark", [[1, 1]])
-    chain = chain_of(rule("drop", marked), rule("continue", mark=[1, 1]), rule("accept", marked))
+    chain = chain_of(
+        rule("drop", marked), rule("continue", targets=[("mark", [1, 1])]), rule("accept", marked)
+    )
     assert sent(chain).rule is chain.rules[2]
 
 
