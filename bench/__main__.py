@@ -110,6 +110,8 @@ class Bench:
             section.compare(samples, f"interpreted {kind} 10", few, label=label)
             label = f"speed with 10 000 rules / with 10, {kind}"
             section.compare(samples, few, many, "at least 0.95", label)
+            label = f"time with the answer remembered / asked, {kind}"
+            section.compare(samples, f"{few} {core.REMEMBERED}", few, label=label)
         return [section]
 
     def memory(self) -> list[Section]:

@@ -28,23 +28,37 @@ from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.load import parse_rules
 from firewalld_py.rules.build import build_ruleset
+from firewalld_py.rules.paths import SELDOM
 from firewalld_py.rules.ruleset import ACCEPT, Ruleset
 
 CONNECTIONS: Final = 10000
 RULE_COUNTS: Final = (10, 100, 1000, 10000)
+REMEMBERED: Final = "remembered"  # the rules' answer is, where connections are long
 FIRST_TIME: Final = 20  # packets by which the time for one is guessed
 PASSES: Final = 3
 TIMEOUT_S: Final = 120.0
 
 
-def build(before: int) -> Ruleset:
-    """The rule set of `policies.rules`, made the way the daemon makes it."""
+def build(before: int, *, remembers: bool = False) -> Ruleset:
+    """The rule set of `policies.rules`, made the way the daemon makes it.
+
+    Unless it `remembers`, its rules are asked about each packet, also of a long connection.
+    """
     policy, problems = parse_rules(rules(before), "bench")
     if policy is None:
         raise ValueError(problems)
     ruleset = build_ruleset(compile_policy(policy, Config()))
     ruleset.interfaces.set_names(packets.INTERFACES)
+    for chain in ruleset.chains():
+        chain.remembers = chain.remembers and remembers
     return ruleset
+
+
+def walk_paths(firewall: Firewall, traffic: list[packets.Queued]) -> None:
+    """Send packets until each connection has the path of its own."""
+    for _ in range(2 * (SELDOM + 1)):
+        for data, meta in traffic:
+            firewall.handle(data, meta, 2.0)
 
 
 def established(kind: str, count: int) -> tuple[Firewall, list[packets.Queued]]:
@@ -119,11 +133,16 @@ def main() -> None:
     # 10 000 rules are a question for the product, which is compiled.
     counts = RULE_COUNTS if word == "compiled" else RULE_COUNTS[:-1]
     rulesets = {count: build(count) for count in counts}
+    remembering = build(RULE_COUNTS[0], remembers=True)
     for kind in ("tcp", "udp"):
         firewall, traffic = established(kind, CONNECTIONS)
         for count, ruleset in rulesets.items():
             firewall.ruleset = ruleset
             figures[f"{word} {kind} {count}"] = nanoseconds(firewall, traffic, arguments.seconds)
+        firewall.ruleset = remembering
+        walk_paths(firewall, traffic)
+        name = f"{word} {kind} {RULE_COUNTS[0]} {REMEMBERED}"
+        figures[name] = nanoseconds(firewall, traffic, arguments.seconds)
     print(json.dumps(figures))
 
 

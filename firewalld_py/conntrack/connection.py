@@ -110,6 +110,12 @@ class Extension:
         self.timeouts: Timeouts | None = None
 
 
+class Remembered:
+    """What the rules found out about a connection's packets in one direction (rules/paths.py)."""
+
+    __slots__ = ()
+
+
 @mypyc_attr(acyclic=True)
 class Connection:
     """One entry of the state table.
@@ -128,12 +134,14 @@ class Connection:
         "original_ends",
         "original_octets",
         "original_packets",
+        "original_path",
         "original_ports",
         "original_wide",
         "protocol",
         "reply_ends",
         "reply_octets",
         "reply_packets",
+        "reply_path",
         "reply_ports",
         "reply_wide",
         "started",
@@ -149,6 +157,8 @@ class Connection:
         self.reply_ports: i64 = flow_ports(reply_key)
         self.status = 0
         self.extension: Extension | None = None
+        self.original_path: Remembered | None = None
+        self.reply_path: Remembered | None = None
         self.original_packets = 0
         self.original_octets = 0
         self.reply_packets = 0
@@ -181,6 +191,21 @@ class Connection:
         """The source or destination port of its packets in a direction."""
         key = self.key(direction)
         return destination_port(key) if of_destination else source_port(key)
+
+    def path(self, direction: int) -> Remembered | None:
+        """What the rules remember of its packets in a direction."""
+        return self.original_path if direction == ORIGINAL else self.reply_path
+
+    def remember(self, direction: int, path: Remembered | None) -> None:
+        """Keep what the rules found out about its packets in a direction."""
+        if direction == ORIGINAL:
+            self.original_path = path
+        else:
+            self.reply_path = path
+
+    def packets(self, direction: int) -> int:
+        """How many packets were seen in a direction."""
+        return self.original_packets if direction == ORIGINAL else self.reply_packets
 
     def extended(self) -> Extension:
         """The connection's extension, made if it has none as yet."""

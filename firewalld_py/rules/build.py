@@ -13,6 +13,7 @@ from firewalld_py.conntrack.connection import Template
 from firewalld_py.rules.build_matches import BUILDERS, bits
 from firewalld_py.rules.build_targets import TARGETS
 from firewalld_py.rules.calls import call_faults
+from firewalld_py.rules.changes import Changes
 from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.matches import (
     AddressMatch,
@@ -68,17 +69,18 @@ class RulesetBuilder:
 
         `user_chains` are those to which only rules lead, such as "filter/web".
         """
-        self._interfaces = Interfaces([str(pattern) for pattern in patterns])
+        self._changes = Changes()
+        self._interfaces = Interfaces([str(pattern) for pattern in patterns], self._changes)
         self._chains: dict[str, Chain] = {}
         for table, name in CHAINS:
             policy = CONTINUE if table == "raw" else _verdict(policies.get(name, "accept"))
-            self._chains[f"{table}/{name}"] = Chain(table, name, policy, [])
+            self._chains[f"{table}/{name}"] = Chain(table, name, policy, [], self._changes)
         self._bases = list(self._chains)
         for place in user_chains or []:
             table, _slash, name = str(place).partition("/")
             if table not in ("raw", "filter") or not name or place in self._chains:
                 raise PlanError(f"no user chain can be {place!r}")
-            self._chains[place] = Chain(table, name, CONTINUE, [])
+            self._chains[place] = Chain(table, name, CONTINUE, [], self._changes)
         self._calls: dict[str, list[str]] = {place: [] for place in self._chains}
 
     def add(self, chain: str, data: Any) -> None:

@@ -12,6 +12,7 @@ from firewalld_py.conntrack.connection import CtInfo
 from firewalld_py.packet.packet import UNKNOWN_INTERFACE, Packet
 from firewalld_py.packet.protocols import IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP
 from firewalld_py.packet.reasons import TRANSPORT_TOO_SHORT
+from firewalld_py.rules.changes import Changes
 
 
 class Interfaces:
@@ -21,10 +22,11 @@ class Interfaces:
     name. A pattern is a name, or the beginning of one followed by `*` (or `+`, as iptables has it).
     """
 
-    __slots__ = ("masks", "patterns")
+    __slots__ = ("changes", "masks", "patterns")
 
-    def __init__(self, patterns: list[str]) -> None:
+    def __init__(self, patterns: list[str], changes: Changes) -> None:
         self.patterns = patterns
+        self.changes = changes
         self.masks: dict[int, int] = {}
 
     def set_names(self, names: dict[int, str]) -> None:
@@ -37,6 +39,7 @@ class Interfaces:
                     mask |= 1 << bit
             masks[index] = mask
         self.masks = masks
+        self.changes.note()
 
 
 def _fits(pattern: str, name: str) -> bool:
@@ -56,8 +59,24 @@ class Match:
     def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
         raise NotImplementedError
 
+    def is_steady(self) -> bool:
+        """Whether it answers the same for all ESTABLISHED packets of a connection in one direction.
 
-class StateMatch(Match):
+        That is, for those with the same interfaces, and until Changes are noted.
+        """
+        return False
+
+
+class SteadyMatch(Match):
+    """One that asks for what all packets of a connection in one direction have in common."""
+
+    __slots__ = ()
+
+    def is_steady(self) -> bool:
+        return True
+
+
+class StateMatch(SteadyMatch):
     __slots__ = ("states",)
 
     def __init__(self, inverted: bool, states: int) -> None:
@@ -68,7 +87,7 @@ class StateMatch(Match):
         return (info.state & self.states != 0) != self.inverted
 
 
-class InterfaceMatch(Match):
+class InterfaceMatch(SteadyMatch):
     """`in:` or `out:`; an unknown interface (in a capture) meets it and its inverse."""
 
     __slots__ = ("interfaces", "outgoing", "patterns")
@@ -88,7 +107,7 @@ class InterfaceMatch(Match):
         return (self.interfaces.masks.get(index, 0) & self.patterns != 0) != self.inverted
 
 
-class FamilyMatch(Match):
+class FamilyMatch(SteadyMatch):
     __slots__ = ("version",)
 
     def __init__(self, inverted: bool, version: int) -> None:
@@ -99,7 +118,7 @@ class FamilyMatch(Match):
         return (packet.version == self.version) != self.inverted
 
 
-class AddressMatch(Match):
+class AddressMatch(SteadyMatch):
     """Source or destination within one of the ranges; octets compare as the numbers they are.
 
     Of each family's ranges, which may not overlap, the lows are in order, and the highs with them.
@@ -142,7 +161,7 @@ def _merged(ranges: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     return merged
 
 
-class ProtocolMatch(Match):
+class ProtocolMatch(SteadyMatch):
     """`wanted` is a table of 256 octets, 1 for each protocol that is asked for."""
 
     __slots__ = ("wanted",)
@@ -157,7 +176,7 @@ class ProtocolMatch(Match):
         return (self.wanted[packet.protocol] != 0) != self.inverted
 
 
-class PortMatch(Match):
+class PortMatch(SteadyMatch):
     __slots__ = ("destination", "ranges")
 
     def __init__(self, inverted: bool, ranges: list[tuple[int, int]], destination: bool) -> None:
@@ -269,7 +288,7 @@ class LabelMatch(Match):
         return (connection.labels() & self.labels != 0) != self.inverted
 
 
-class ZoneMatch(Match):
+class ZoneMatch(SteadyMatch):
     """The zone that the connection is tracked in. What has no connection is not asked."""
 
     __slots__ = ("zones",)

@@ -11,13 +11,13 @@ from typing import Final
 from firewalld_py.conntrack.connection import ORIGINAL, REPLY, Connection, CtInfo
 from firewalld_py.packet.packet import Packet
 from firewalld_py.packet.protocols import IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE
-from firewalld_py.rules.matches import AddressMatch, Match
+from firewalld_py.rules.matches import AddressMatch, Match, SteadyMatch
 from firewalld_py.rules.matches_packet import within
 
 BOTH_DIRECTIONS: Final = 2
 
 
-class DirectionMatch(Match):
+class DirectionMatch(SteadyMatch):
     """`--ctdir`: ORIGINAL or REPLY; of an ICMP error that of the connection that it is about."""
 
     __slots__ = ("direction",)
@@ -124,7 +124,7 @@ class CountMatch(Match):
         return (self.low <= count <= self.high) != self.inverted
 
 
-class ConnectionAddressMatch(Match):
+class ConnectionAddressMatch(SteadyMatch):
     """`--ctorigsrc` and its like: an address of the connection's packets in a direction."""
 
     __slots__ = ("destination", "direction", "ranges")
@@ -154,7 +154,7 @@ class ConnectionAddressMatch(Match):
         return (at >= 0 and address <= highs[at]) != self.inverted
 
 
-class ConnectionPortMatch(Match):
+class ConnectionPortMatch(SteadyMatch):
     """`--ctorigsrcport` and its like; only what has ports is asked."""
 
     __slots__ = ("destination", "direction", "ranges")
@@ -179,7 +179,7 @@ def _has_ports(connection: Connection) -> bool:
     return connection.protocol in (IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, IPPROTO_UDPLITE)
 
 
-class ConnectionProtocolMatch(Match):
+class ConnectionProtocolMatch(SteadyMatch):
     """`--ctproto`; of an ICMP error that of the connection that it is about."""
 
     __slots__ = ("protocols",)

@@ -12,12 +12,15 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
-from firewalld_py.conntrack.connection import NO_TEMPLATE, CtInfo, Template
+from firewalld_py.conntrack.connection import ESTABLISHED, NO_TEMPLATE, CtInfo, Template
 from firewalld_py.packet.packet import Packet
+from firewalld_py.rules.changes import Changes
 from firewalld_py.rules.classifier import Classifier
 from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.matches import Interfaces, Match, StateMatch
 from firewalld_py.rules.matches_payload import ContainsMatch, PayloadMatch
+from firewalld_py.rules.paths import SELDOM, Path, Paths
+from firewalld_py.rules.prefixes import rules_of
 from firewalld_py.rules.targets import Effects, Target
 
 # Verdicts of a rule. DROP and ACCEPT are also the kernel's numbers (NF_DROP, NF_ACCEPT).
@@ -42,6 +45,7 @@ VERDICT_NAMES: Final[tuple[str, ...]] = (
 GO_ON: Final = 0
 LEAVE: Final = 1
 JUDGED: Final = 2
+UNSTEADY: Final = 3  # it cannot be said for all packets of the connection
 
 
 class LogTarget:
@@ -95,6 +99,29 @@ class Rule:
         self.hits = 0
         self.hit_octets = 0
 
+    def lets_answers_through(self) -> bool:
+        """Whether it judges all ESTABLISHED packets, at once."""
+        if len(self.matches) != 1 or self.verdict >= CONTINUE:
+            return False
+        match = self.matches[0]
+        return isinstance(match, StateMatch) and bool(match.states & ESTABLISHED) != match.inverted
+
+    def is_steady(self) -> bool:
+        """Whether it treats all packets of a connection alike, and does nothing but judge them."""
+        if self.targets is not None or self.log is not None or self.template is not None:
+            return False
+        for match in self.matches:
+            if not match.is_steady():
+                return False
+        return True
+
+    def may_be_met(self, packet: Packet, info: CtInfo) -> bool:
+        """Whether packets of this one's connection, in its direction, may meet the conditions."""
+        for match in self.matches:
+            if match.is_steady() and not match.matches(packet, info, 0):
+                return False
+        return True
+
     def is_met(self, packet: Packet, info: CtInfo, mark: int) -> bool:
         for match in self.matches:
             if not match.matches(packet, info, mark):
@@ -141,9 +168,22 @@ class Chain:
     That is CONTINUE in the raw table and in chains to which only rules lead.
     """
 
-    __slots__ = ("asked_first", "classifier", "name", "policy", "policy_hits", "rules", "table")
+    __slots__ = (
+        "asked_first",
+        "changes",
+        "classifier",
+        "name",
+        "paths",
+        "policy",
+        "policy_hits",
+        "remembers",
+        "rules",
+        "table",
+    )
 
-    def __init__(self, table: str, name: str, policy: int, rules: list[Rule]) -> None:
+    def __init__(
+        self, table: str, name: str, policy: int, rules: list[Rule], changes: Changes
+    ) -> None:
         self.table = table
         self.name = name
         self.policy = policy
@@ -151,6 +191,9 @@ class Chain:
         self.classifier: Classifier | None = None
         self.asked_first = 0  # rules that are asked without a lookup, where there is a classifier
         self.policy_hits = 0
+        self.changes = changes
+        self.paths = Paths()
+        self.remembers = False  # whether paths save anything here
         for rule in rules:
             self.add(rule)
 
@@ -159,6 +202,7 @@ class Chain:
         self.rules.append(rule)
         if len(self.rules) == 1 and rule.matches and isinstance(rule.matches[0], StateMatch):
             self.asked_first = 1
+        self.remembers = len(self.rules) > 1 and not self.rules[0].lets_answers_through()
         if self.classifier is not None:
             self.classifier.add(rule.matches)
         elif len(self.rules) > WALKED:
@@ -169,9 +213,86 @@ class Chain:
     def evaluate(self, packet: Packet, info: CtInfo, mark: int, now: float) -> Outcome:
         """Send a packet through the chain; `mark` is the packet's mark so far."""
         outcome = Outcome(self.policy, mark)
+        connection = info.connection
+        if not self.remembers or info.state != ESTABLISHED or connection is None:
+            if not self._traverse(packet, info, outcome, now):
+                self.policy_hits += 1
+            return outcome
+        path = connection.path(info.direction)
+        if isinstance(path, Path) and self._recall(path, packet, outcome):
+            return outcome
         if not self._traverse(packet, info, outcome, now):
             self.policy_hits += 1
+        if connection.packets(info.direction) & SELDOM == SELDOM:
+            connection.remember(info.direction, self._find_path(packet, info))
         return outcome
+
+    def _recall(self, path: Path, packet: Packet, outcome: Outcome) -> bool:
+        """Let the packet go its connection's path; False if that is not what it was."""
+        meta = packet.meta
+        if (
+            path.chain is not self
+            or path.changes != self.changes.count
+            or path.in_index != meta.in_index
+            or path.out_index != meta.out_index
+        ):
+            return False
+        for rule in path.met:
+            rule.hits += 1
+            rule.hit_octets += packet.length
+        judge = path.rule
+        if judge is None:
+            self.policy_hits += 1
+        else:
+            outcome.verdict = judge.verdict
+            outcome.rule = judge
+            outcome.chain = path.rule_chain
+        return True
+
+    def _find_path(self, packet: Packet, info: CtInfo) -> Path | None:
+        """The path of all packets that are like this one; None if there may be several."""
+        path = Path(self, self.changes.count, packet.meta.in_index, packet.meta.out_index)
+        if self._trace(packet, info, path) == UNSTEADY:
+            return None
+        return self.paths.shared(path)
+
+    def _trace(self, packet: Packet, info: CtInfo, path: Path) -> int:
+        """Note which rules are met, as _traverse() does; GO_ON, LEAVE, JUDGED or UNSTEADY."""
+        for number in self._to_ask(packet, info):
+            rule = self.rules[number]
+            if not rule.may_be_met(packet, info):
+                continue
+            if not rule.is_steady():
+                return UNSTEADY
+            path.met.append(rule)
+            step = self._trace_on(rule, packet, info, path)
+            if step != GO_ON:
+                return step
+        return GO_ON
+
+    def _trace_on(self, rule: Rule, packet: Packet, info: CtInfo, path: Path) -> int:
+        """Go where a rule that is met leads."""
+        if rule.verdict == CONTINUE:
+            return GO_ON
+        if rule.verdict < JUMP:
+            path.rule = rule
+            path.rule_chain = self
+            return JUDGED
+        step = LEAVE
+        if rule.leads_to is not None:
+            step = rule.leads_to._trace(packet, info, path)
+        if step in (JUDGED, UNSTEADY):
+            return step
+        return GO_ON if rule.verdict == JUMP else LEAVE
+
+    def _to_ask(self, packet: Packet, info: CtInfo) -> list[int]:
+        """The numbers of the rules that are to be asked, in order."""
+        if self.classifier is None:
+            return list(range(len(self.rules)))
+        candidates = self.classifier.candidates(packet, info)
+        if candidates is None:
+            return rules_of(int.from_bytes(self.classifier.crowd(packet, info), "little"))
+        return candidates
 
     def _traverse(self, packet: Packet, info: CtInfo, outcome: Outcome, now: float) -> bool:
         """Whether some rule judges the packet; `outcome` has what it says."""
@@ -266,6 +387,7 @@ class Chain:
     def release(self, count: int) -> int:
         """Free up to `count` rules and the like; how many less it were, 0 if some may be left."""
         count -= 1  # the chain itself
+        self.paths.forget()
         freed = min(count, len(self.rules))
         if freed > 0:
             del self.rules[len(self.rules) - freed :]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from firewalld_py.conntrack.connection import ESTABLISHED, NEW, CtInfo
 from firewalld_py.packet.packet import UNKNOWN_INTERFACE, PacketMeta
 from firewalld_py.packet.parse import parse
+from firewalld_py.rules.changes import Changes
 from firewalld_py.rules.fields import CROWD
 from firewalld_py.rules.kinds import KINDS_REMEMBERED, Kinds
 from firewalld_py.rules.matches import (
@@ -63,7 +64,7 @@ def test_the_same_condition_is_kept_once() -> None:
 
 
 def test_interfaces_are_followed_when_they_change() -> None:
-    interfaces = Interfaces(["lan*"])
+    interfaces = Interfaces(["lan*"], Changes())
     kinds = kinds_of(
         InterfaceMatch(False, 1, interfaces, False),
         InterfaceMatch(True, 1, interfaces, False),
@@ -85,7 +86,7 @@ def test_more_rules_than_a_crowd_are_not_listed() -> None:
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    kinds = kinds_of(InterfaceMatch(False, 1, Interfaces(["lan*"]), False))
+    kinds = kinds_of(InterfaceMatch(False, 1, Interfaces(["lan*"], Changes()), False))
     for number in range(KINDS_REMEMBERED + 1):
         found(kinds, 1, in_index=number)
     assert len(kinds.of_kind) == 1

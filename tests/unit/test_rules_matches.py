@@ -21,6 +21,7 @@ from firewalld_py.conntrack.connection import (
 from firewalld_py.conntrack.flow import flow_key, in_zone, reply_key
 from firewalld_py.packet.packet import UNKNOWN_INTERFACE, Packet, PacketMeta
 from firewalld_py.packet.parse import parse
+from firewalld_py.rules.changes import Changes
 from firewalld_py.rules.matches import (
     AddressMatch,
     ConnmarkMatch,
@@ -223,7 +224,7 @@ def test_mark(mark: int, pairs: list[tuple[int, int]], is_: str) -> None:
     assert judge(MarkMatch(False, pairs), MarkMatch(True, pairs), UDP4, mark=mark) == is_
 
 
-INTERFACES: Final = Interfaces(["lan0", "ppp*", "wg+"])
+INTERFACES: Final = Interfaces(["lan0", "ppp*", "wg+"], Changes())
 INTERFACES.set_names({1: "lo", 2: "lan0", 3: "ppp7", 4: "wg", 5: "lan01"})
 
 
@@ -260,7 +261,7 @@ def test_an_interface_that_a_capture_does_not_know_meets_everything() -> None:
 
 
 def test_interfaces_that_went_are_forgotten() -> None:
-    interfaces = Interfaces(["lan*"])
+    interfaces = Interfaces(["lan*"], Changes())
     interfaces.set_names({2: "lan0", 3: "lan1"})
     interfaces.set_names({3: "wan0", 4: "lan0"})
     assert interfaces.masks == {3: 0, 4: 1}
