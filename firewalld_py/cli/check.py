@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import DEFAULT_CONFIG, Config, read_config
 from firewalld_py.policy.errors import WARNING, Problem
 from firewalld_py.policy.load import read_rules
+from firewalld_py.policy.model import Policy
 from firewalld_py.policy.trial import failed_tests
 from firewalld_py.service.plugins import GROUP, load_helpers, with_plugins
 
@@ -55,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
             "chains": len(policy.chains),
             "tests": len(policy.tests),
         }
+        if len(policy.files) > 1:
+            entry["included"] = _included(policy)
     files.append(entry)
     if args.json:
         shown = {
@@ -79,6 +83,12 @@ def _check_config(
     return config, problems, [{"file": path, "ok": not problems}]
 
 
+def _included(policy: Policy) -> list[dict[str, Any]]:
+    """The files that were included, and how many of the rules stand in each."""
+    counts = Counter(rule.file for chain in policy.chains for rule in chain.rules)
+    return [{"file": file, "rules": counts[file]} for file in policy.files[1:]]
+
+
 def _print(files: list[dict[str, Any]], problems: list[Problem], warnings: list[Problem]) -> None:
     for problem in problems + warnings:
         print(problem.shown(), file=sys.stderr)
@@ -91,6 +101,8 @@ def _print(files: list[dict[str, Any]], problems: list[Problem], warnings: list[
                 )
                 counts += f"{_counted(entry['tests'], 'test')}, " if entry["tests"] else ""
             print(f"{entry['file']}: {counts}ok")
+            for included in entry.get("included", ()):
+                print(f"  with {included['file']}: {_counted(included['rules'], 'rule')}")
     if problems:
         print(_counted(len(problems), "problem"), file=sys.stderr)
     if warnings:

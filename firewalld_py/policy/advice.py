@@ -40,7 +40,8 @@ def advise(policy: Policy, helpers: Collection[str]) -> list[Problem]:
             if key not in told:
                 told.add(key)
                 found.append(_warning(rule, control, of_raw))
-    return sorted(found, key=lambda problem: (problem.line, problem.column))
+    order = {file: number for number, file in enumerate(policy.files)}
+    return sorted(found, key=lambda problem: (order[problem.file], problem.line, problem.column))
 
 
 def _unread(

@@ -38,9 +38,10 @@ class ListField:
 
 @dataclass(slots=True)
 class Defines:
-    """The defines of one file by name, with what they turned out to mean per kind of field."""
+    """The defines of a policy by name, with what they turned out to mean per kind of field."""
 
     nodes: dict[str, tuple[Node, ...]] = field(default_factory=dict)
+    places: dict[str, tuple[str, int]] = field(default_factory=dict)  # the file and line of each
     wrong: set[str] = field(default_factory=set)  # noted already: unknown names, circles
     known: dict[tuple[str, str], tuple[object, ...] | None] = field(default_factory=dict)
 
@@ -81,7 +82,8 @@ class Defines:
             raise self.unknown(name)
         key = (name, using.kind)
         if key not in self.known:
-            self.known[key] = self._values(self.nodes[name], reading, using)
+            with reading.problems.within(self.places[name][0]):
+                self.known[key] = self._values(self.nodes[name], reading, using)
         return self.known[key]
 
     def _note(self, item: Node, fault: Fault, reading: Reading) -> None:
@@ -96,14 +98,15 @@ class Defines:
         return Fault(f"{quoted('$' + name)} is not defined", f"${near}" if near else "")
 
 
-def read_defines(node: Node, reading: Reading) -> Defines:
-    """Read the mapping under `define:`; whatever is wrong with it is noted."""
-    defines = Defines()
+def read_defines(node: Node, reading: Reading) -> None:
+    """Add the mapping under `define:` to those of the reading; what is wrong with it is noted."""
+    defines = reading.defines
+    assert defines is not None
     if is_null(node):
-        return defines
+        return
     if not isinstance(node, Mapping):
         reading.fault(node, f"define: expected a mapping from names to lists, found {found(node)}")
-        return defines
+        return
     for name, (key, value) in node.entries.items():
         if not NAME.fullmatch(name):
             reading.fault(
@@ -111,10 +114,12 @@ def read_defines(node: Node, reading: Reading) -> Defines:
                 f"{quoted(name)} cannot be a name: a letter, then letters, digits, '_' and '-'",
                 name.lstrip("$") if NAME.fullmatch(name.lstrip("$")) else "",
             )
-            continue
-        defines.nodes[name] = _elements(name, value, reading, defines)
-    _check_references(defines, reading)
-    return defines
+        elif name in defines.places:
+            first = reading.problems.place(*defines.places[name])
+            reading.fault(key, f"the name {quoted(name)} is defined already, in {first}")
+        else:
+            defines.places[name] = (reading.problems.file, key.line)
+            defines.nodes[name] = _elements(name, value, reading, defines)
 
 
 def _elements(name: str, value: Node, reading: Reading, defines: Defines) -> tuple[Node, ...]:
@@ -143,8 +148,10 @@ def _references(defines: Defines, name: str) -> list[tuple[Scalar, str]]:
     ]
 
 
-def _check_references(defines: Defines, reading: Reading) -> None:
+def check_references(reading: Reading) -> None:
     """Note unknown names and circles among the defines; what leads to them is wrong too."""
+    defines = reading.defines
+    assert defines is not None
     depths: dict[str, int] = {}
     for name in defines.nodes:
         if name not in depths:
@@ -165,15 +172,22 @@ def _measure(start: str, defines: Defines, reading: Reading, depths: dict[str, i
         node, other = pending[-1].pop()
         if other not in defines.nodes:
             fault = defines.unknown(other)
-            reading.fault(node, f"define {name}: {fault.message}", fault.suggestion)
+            _fault(name, node, reading, f": {fault.message}", fault.suggestion)
             defines.wrong.add(name)
         elif other in path:
             circle = " -> ".join(f"${step}" for step in (*path[path.index(other) :], other))
-            reading.fault(node, f"define {name} contains itself: {circle[:200]}")
+            _fault(name, node, reading, f" contains itself: {circle[:200]}")
             defines.wrong.update(path)
         elif other not in depths:
             path.append(other)
             pending.append(_references(defines, other))
+
+
+def _fault(name: str, node: Node, reading: Reading, what: str, suggestion: str = "") -> None:
+    """Note what is wrong with a define, in the file where it stands."""
+    assert reading.defines is not None
+    with reading.problems.within(reading.defines.places[name][0]):
+        reading.fault(node, f"define {name}{what}", suggestion)
 
 
 def _settle(name: str, defines: Defines, reading: Reading, depths: dict[str, int]) -> None:
@@ -183,5 +197,5 @@ def _settle(name: str, defines: Defines, reading: Reading, depths: dict[str, int
         defines.wrong.add(name)
     if depths[name] > MAX_DEFINE_DEPTH and name not in defines.wrong:
         node = defines.nodes[name][0]
-        reading.fault(node, f"define {name} nests more than {MAX_DEFINE_DEPTH} defines")
+        _fault(name, node, reading, f" nests more than {MAX_DEFINE_DEPTH} defines")
         defines.wrong.add(name)

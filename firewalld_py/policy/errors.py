@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-MAX_PROBLEMS: Final = 500  # of one file; then reading stops
+MAX_PROBLEMS: Final = 500  # of a file and those it includes; then reading stops
 MAX_CANDIDATES: Final = 500  # words that are compared to find the one that was meant
 MAX_EXCERPT: Final = 100  # characters of the offending line that are shown
 ERROR: Final = "error"
@@ -77,37 +78,75 @@ class TooManyProblems(Exception):  # noqa: N818
 
 
 class Problems:
-    """Collects the problems of one file while it is read; reading goes on after each of them."""
+    """Collects the problems of a file and of those it includes; reading goes on after each.
 
-    __slots__ = ("_seen", "file", "found", "lines", "stopped")
+    `file` is the one that is being read.
+    """
+
+    __slots__ = ("_lines", "_seen", "file", "found", "stopped")
 
     def __init__(self, file: str, lines: Sequence[str] = ()) -> None:
         self.file = file
-        self.lines = lines
         self.found: list[Problem] = []
         self.stopped = False
-        self._seen: set[tuple[int, int, str]] = set()
+        self._lines: dict[str, Sequence[str]] = {file: lines}
+        self._seen: set[tuple[str, int, int, str]] = set()
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """The lines of the file that is being read, to show those with a problem."""
+        return self._lines[self.file]
+
+    @lines.setter
+    def lines(self, lines: Sequence[str]) -> None:
+        self._lines[self.file] = lines
+
+    @contextmanager
+    def within(self, file: str) -> Iterator[None]:
+        """Lets `file` be the one that is being read, then again the one before."""
+        before, self.file = self.file, file
+        self._lines.setdefault(file, ())
+        try:
+            yield
+        finally:
+            self.file = before
 
     def add(
-        self, line: int, column: int, message: str, *, rule: str = "", suggestion: str = ""
+        self,
+        line: int,
+        column: int,
+        message: str,
+        *,
+        rule: str = "",
+        suggestion: str = "",
+        file: str = "",
     ) -> None:
         """Note a problem; the same message at the same place is noted once, for aliases' sake.
 
         Raises TooManyProblems when there are MAX_PROBLEMS already.
         """
-        key = (line, column, message)
+        file = file or self.file
+        key = (file, line, column, message)
         if key in self._seen:
             return
         if len(self.found) >= MAX_PROBLEMS:
             self.stopped = True
             raise TooManyProblems
         self._seen.add(key)
-        excerpt = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
-        self.found.append(Problem(self.file, line, column, message, rule, suggestion, excerpt))
+        lines = self._lines.get(file, ())
+        excerpt = lines[line - 1] if 0 < line <= len(lines) else ""
+        self.found.append(Problem(file, line, column, message, rule, suggestion, excerpt))
+
+    def place(self, file: str, line: int) -> str:
+        """A place in words: its line, and its file unless that is the one being read."""
+        return f"line {line}" if file == self.file else f"{file}:{line}"
 
     def ordered(self) -> list[Problem]:
-        """All problems by their place; a last one tells if there are more."""
-        problems = sorted(self.found, key=lambda problem: (problem.line, problem.column))
+        """All problems by their place, of each file in turn; a last one tells if there are more."""
+        order = {file: number for number, file in enumerate(self._lines)}
+        problems = sorted(
+            self.found, key=lambda problem: (order[problem.file], problem.line, problem.column)
+        )
         if self.stopped:
             problems.append(Problem(self.file, 0, 0, "there are more problems than these"))
         return problems

@@ -98,7 +98,9 @@ def check_raw_chain(rules: Sequence[Rule]) -> Iterator[tuple[Rule, str]]:
         taker = _taker(at, rule, ends)
         if taker is not None:
             what = _TAKES[taker.action.verdict]
-            yield rule, f"helper: {taker.label} in line {taker.line} {what}"
+            same = taker.file == rule.file
+            where = f"line {taker.line}" if same else f"{taker.file}:{taker.line}"
+            yield rule, f"helper: {taker.label} in {where} {what}"
 
 
 def _taker(at: int, rule: Rule, ends: list[tuple[int, Rule]]) -> Rule | None:

@@ -142,15 +142,17 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A whole rule file. Chains that do not stand in it are not here; they accept.
+    """A whole rule file and what it includes. Chains that do not stand in it are not here.
 
-    `tests` are those of the file, then those of the files in tests.d beside it.
+    They accept. `tests` are those of the files, then those of the files in tests.d beside the
+    first; `files` are those that were read, in their order, without those of tests.d.
     """
 
     file: str
     version: int
     chains: tuple[Chain, ...]
     tests: tuple[RuleTest, ...] = ()
+    files: tuple[str, ...] = ()
 
     def rule_count(self) -> int:
         """The number of rules in all chains."""

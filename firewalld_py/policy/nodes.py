@@ -111,6 +111,7 @@ _SYNTAX: Final = (
     ("unexpected end of stream", "a closing quote is missing"),
     ("unexpected ':'", "an address that ends with ':' needs quotes"),
     ("a tab character", "a tab cannot indent YAML: use spaces"),
+    ("expected alphabetic or numeric", "a text that begins with '*' or '&' needs quotes"),
     ("undefined alias", "an alias (*name) without its anchor (&name)"),
     (
         "did not find expected node content",

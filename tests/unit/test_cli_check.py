@@ -124,6 +124,29 @@ def test_a_failing_test_is_a_problem(config: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out.splitlines()[1] == f"{rules}: 1 rule, 1 chain, 1 test, ok"
 
 
+def test_the_files_that_were_included_are_listed(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules, web, empty = (config.parent / name for name in ("r.yaml", "a.yaml", "b.yaml"))
+    rules.write_text(GOOD_RULES + "include: [a.yaml, b.yaml]\n")
+    web.write_text(GOOD_RULES.replace("drop", "accept"))
+    empty.write_text("# nothing yet\n")
+    assert run(config=str(config)) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        f"{rules}: 2 rules, 1 chain, ok",
+        f"  with {web}: 1 rule",
+        f"  with {empty}: 0 rules",
+    ]
+    assert run("--json", config=str(config)) == 0
+    assert json.loads(capsys.readouterr().out)["files"][1]["included"] == [
+        {"file": str(web), "rules": 1},
+        {"file": str(empty), "rules": 0},
+    ]
+    web.write_text(BAD_RULES)
+    assert run(config=str(config)) == 5
+    assert f"{web}:2:35: filter/input/2: expected accept" in capsys.readouterr().err
+
+
 def test_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rules = config.parent / "r.yaml"
     assert run("--json", config=str(config)) == 0
