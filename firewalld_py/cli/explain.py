@@ -137,7 +137,7 @@ def _explain_frame(
         print(f"firewalld-py: packet {number} is no IP packet: no rule sees it", file=sys.stderr)
         return FAILURE
     explainer = Explainer(replay.firewall, replay.policy, replay.plan, routes.names)
-    meta = replay.meta(frame.data, frame.truncated, number)
+    meta = replay.meta(frame, number)
     explained = explainer.handle(frame.data, meta, frame.time)
     known = {"in": meta.in_index, "out": meta.out_index}
     _print(args, explained, routes.names, [name for name, index in known.items() if index < 0])

@@ -168,7 +168,7 @@ class Replay:
         """The decision about one frame; None for what is no IP packet."""
         if frame.data is None:
             return None
-        meta = self.meta(frame.data, frame.truncated, token)
+        meta = self.meta(frame, token)
         decision = self.firewall.handle(frame.data, meta, frame.time)
         self._until_sweep -= 1
         if self._until_sweep == 0:
@@ -176,14 +176,15 @@ class Replay:
             self.firewall.conntrack.expire(frame.time, SWEEP_LOOKS)
         return decision
 
-    def meta(self, data: bytes, truncated: bool, token: int) -> PacketMeta:
+    def meta(self, frame: Frame, token: int) -> PacketMeta:
         """What the queue would say. In INPUT nothing goes out, in OUTPUT nothing comes in: 0."""
-        in_index, out_index = self._routes.interfaces(data)
+        in_index, out_index = self._routes.interfaces(frame.data or b"")
         if self._hook == HOOK_INPUT:
             out_index = 0
         elif self._hook == HOOK_OUTPUT:
             in_index = 0
-        return PacketMeta(self._hook, in_index, out_index, 0, truncated, token)
+        mac = b"" if self._hook == HOOK_OUTPUT else frame.source_mac
+        return PacketMeta(self._hook, in_index, out_index, 0, frame.truncated, token, mac)
 
 
 def _tell_of_helper(name: str, what: str) -> None:

@@ -21,10 +21,20 @@ class PacketMeta:
     that the octets at hand are only the packet's beginning. `token` is the caller's name for the
     packet, by which a Decision speaks of fragments that came before (the queue's packet id).
     `arrived` is the time, in seconds of the packets' clock, at which it is judged; the pipeline
-    sets it.
+    sets it. `source_mac` is the Ethernet address that sent it, six octets, or b"" where that is not
+    known: it has none, or no rule asks for it.
     """
 
-    __slots__ = ("arrived", "hook", "in_index", "mark", "out_index", "token", "truncated")
+    __slots__ = (
+        "arrived",
+        "hook",
+        "in_index",
+        "mark",
+        "out_index",
+        "source_mac",
+        "token",
+        "truncated",
+    )
 
     def __init__(
         self,
@@ -34,6 +44,7 @@ class PacketMeta:
         mark: int = 0,
         truncated: bool = False,
         token: int = 0,
+        source_mac: bytes = b"",
     ) -> None:
         self.hook = hook
         self.in_index = in_index
@@ -42,6 +53,7 @@ class PacketMeta:
         self.truncated = truncated
         self.token = token
         self.arrived = 0.0
+        self.source_mac = source_mac
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)

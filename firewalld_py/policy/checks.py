@@ -103,6 +103,8 @@ def check_place(chain: str, matches: tuple[Match, ...]) -> Iterator[Finding]:
             yield match, f"{match.key} is not known in raw, which comes before connection tracking"
         elif match.kind == "out" and chain in _NO_OUT:
             yield match, f"out is not known in {chain}: the packet has not been routed out"
+        elif match.kind == "source_mac" and chain in _NO_IN:
+            yield match, f"source_mac is not known in {chain}: the packet was made on this machine"
         elif match.kind == "in" and chain in _NO_IN:
             yield match, f"in is not known in {chain}: the packet was made on this machine"
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from firewalld_py.policy.checks import IMPLIED, covers_all
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.matches_connection import ADDRESS_KINDS, CONNECTION_KINDS
+from firewalld_py.policy.matches_link import LINK_KINDS
 from firewalld_py.policy.matches_payload import PAYLOAD_KINDS
 from firewalld_py.policy.matches_rate import RATE_KINDS
 from firewalld_py.policy.model import Action, Match, Policy, Rule
@@ -46,6 +47,7 @@ _ORDER: Final = {
             "ipv6_header",
             "tcp_option",
             "mss",
+            *LINK_KINDS,
             *CONNECTION_KINDS,
             *PAYLOAD_KINDS,
             *RATE_KINDS,

@@ -10,6 +10,7 @@ from firewalld_py.policy.errors import Fault
 from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, items_of, one, text_of
 from firewalld_py.policy.lists import ADDRESSES, INTERFACES, PORTS, listed, plain_list
 from firewalld_py.policy.matches_connection import CONNECTION_KEYS
+from firewalld_py.policy.matches_link import LINK_KEYS
 from firewalld_py.policy.matches_packet import PACKET_KEYS
 from firewalld_py.policy.matches_payload import PAYLOAD_KEYS
 from firewalld_py.policy.matches_rate import RATE_KEYS
@@ -231,6 +232,7 @@ MATCHES: Final = Table(
             example="{zone: 5, action: drop}",
         ),
         *PACKET_KEYS,
+        *LINK_KEYS,
         *CONNECTION_KEYS,
         *PAYLOAD_KEYS,
         *RATE_KEYS,

@@ -9,6 +9,7 @@ from firewalld_py.policy import packet_values, values
 from firewalld_py.policy.addresses import BITS, address_range, address_text
 from firewalld_py.policy.errors import Fault, quoted
 from firewalld_py.policy.keys import Key, Reading, Table, items_of, one, text_of
+from firewalld_py.policy.matches_link import MAC, mac
 from firewalld_py.policy.matches_packet import DSCP, dscp
 from firewalld_py.policy.names import ICMP, ICMPV6
 from firewalld_py.policy.nodes import Node
@@ -59,6 +60,11 @@ def _mark(text: str) -> int:
 def _dscp(text: str) -> int:
     octet, _mask = dscp(text)
     return octet >> 2
+
+
+@reads(shape_of(mac))
+def _mac(text: str) -> bytes:
+    return bytes.fromhex(mac(text))
 
 
 @reads(Text(plain=True))
@@ -212,6 +218,13 @@ _KEYS: Final = (
         "the mark that the kernel gave it before we saw it",
         0,
         also=("fwmark", "nfmark"),
+    ),
+    Key(
+        "source_mac",
+        one(_mac, MAC),
+        MAC,
+        "the Ethernet address that sent it; without it, it has none",
+        also=("mac", "mac_source", "src_mac"),
     ),
 )
 PACKET: Final = Table("a packet", _KEYS)

@@ -51,7 +51,9 @@ def meta_of(words: PacketWords, chain: str, indexes: dict[str, int]) -> PacketMe
         out_index = 0
     elif chain == "output":
         in_index = 0
-    return PacketMeta(HOOKS[chain], in_index, out_index, words.mark)
+    meta = PacketMeta(HOOKS[chain], in_index, out_index, words.mark)
+    meta.source_mac = words.source_mac
+    return meta
 
 
 def interface_indexes(packets: list[PacketWords]) -> dict[str, int]:

@@ -37,7 +37,7 @@ class PacketWords:
 
     `length` is that of the datagram, 0 for as long as its payload makes it; the payload is filled
     up with zeros then. TCP's sequence numbers are no words: they follow from the packets before.
-    `mss` is 0 where no TCP option says it.
+    `mss` is 0 where no TCP option says it, `source_mac` empty where nobody says it.
     """
 
     src: bytes
@@ -56,6 +56,7 @@ class PacketWords:
     dscp: int = 0
     mark: int = 0
     mss: int = 0
+    source_mac: bytes = b""
 
     @property
     def version(self) -> int:
@@ -142,6 +143,7 @@ def _whole(read: dict[str, object], node: Node, reading: Reading) -> PacketWords
         cast("int", read.get("dscp", 0)),
         cast("int", read.get("mark", 0)),
         cast("int", read.get("mss", 0)),
+        cast("bytes", read.get("source_mac", b"")),
     )
 
 
@@ -218,6 +220,8 @@ def chain_fault(words: PacketWords, chain: str) -> str:
     """What the packet says that cannot be in this chain; "" if nothing."""
     if chain == "input" and words.out_interface:
         return "out: what is for this machine leaves by no interface; the chain is input"
+    if chain == "output" and words.source_mac:
+        return "source_mac: what this machine makes came over no link; the chain is output"
     if chain == "output" and words.in_interface:
         return "in: what this machine makes came by no interface; the chain is output"
     return ""

@@ -22,6 +22,7 @@ from firewalld_py.policy.condition_text import end_text
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.errors import Problem, nearest, quoted
 from firewalld_py.policy.matches_connection import CONNECTION_KINDS
+from firewalld_py.policy.matches_link import LINK_KINDS
 from firewalld_py.policy.model import Policy
 from firewalld_py.policy.packet_octets import Talk, interface_indexes, meta_of
 from firewalld_py.policy.rule_tests import RuleTest, Step
@@ -38,6 +39,7 @@ KEEP_NOTHING: Final = frozenset(
         *("state", "family", "in", "out", "src", "dst", "proto", "sport", "dport", "icmp"),
         *("tcp_flags", "mark", "connmark", "label", "zone"),
         *("length", "ttl", "tos", "ipv6_header", "tcp_option", "mss", *CONNECTION_KINDS),
+        *LINK_KINDS,
     )
 )
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from firewalld_py.conntrack.connection import Template
+from firewalld_py.rules.build_machine_matches import MACHINE_BUILDERS
 from firewalld_py.rules.build_matches import BUILDERS, bits
 from firewalld_py.rules.build_targets import TARGETS
 from firewalld_py.rules.calls import call_faults
 from firewalld_py.rules.changes import Changes
 from firewalld_py.rules.limits import TokenBucket
+from firewalld_py.rules.machine import Machine
 from firewalld_py.rules.matches import (
     AddressMatch,
     ConnmarkMatch,
@@ -63,14 +65,21 @@ class RulesetBuilder:
     """Collects rules chain by chain; `finish` gives the Ruleset."""
 
     def __init__(
-        self, patterns: list[str], policies: dict[str, str], user_chains: list[str] | None = None
+        self,
+        patterns: list[str],
+        policies: dict[str, str],
+        user_chains: list[str] | None = None,
+        machine: Machine | None = None,
     ) -> None:
         """`patterns` are the plan's interfaces; `policies` maps "input", … to accept or drop.
 
-        `user_chains` are those to which only rules lead, such as "filter/web".
+        `user_chains` are those to which only rules lead, such as "filter/web"; `machine` is the one
+        that the rules run on, without it one of which nothing is known.
         """
         self._changes = Changes()
         self._interfaces = Interfaces([str(pattern) for pattern in patterns], self._changes)
+        self._machine = Machine() if machine is None else machine
+        self._needs = 0
         self._chains: dict[str, Chain] = {}
         for table, name in CHAINS:
             policy = CONTINUE if table == "raw" else _verdict(policies.get(name, "accept"))
@@ -88,10 +97,12 @@ class RulesetBuilder:
         if chain not in self._chains:
             raise PlanError(f"no such chain: {chain}")
         try:
-            rule = _build_rule(data, self._interfaces)
+            rule = _build_rule(data, self._interfaces, self._machine)
             if rule.verdict in (JUMP, GOTO):
                 self._lead(rule, chain, f"{self._chains[chain].table}/{data['chain']}")
             self._chains[chain].add(rule)
+            for match in rule.matches:
+                self._needs |= match.needs()
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
             raise PlanError(f"rule {data!r}: {fault!r}") from fault
 
@@ -107,15 +118,17 @@ class RulesetBuilder:
             raise PlanError(fault.message)
         chains = [self._chains[place] for place in self._bases]
         users = [chain for place, chain in self._chains.items() if place not in self._bases]
-        return Ruleset(
+        ruleset = Ruleset(
             self._interfaces, chains[0], chains[1], chains[2], chains[3], chains[4], users
         )
+        ruleset.needs = self._needs
+        return ruleset
 
 
-def build_ruleset(plan: Plan) -> Ruleset:
+def build_ruleset(plan: Plan, machine: Machine | None = None) -> Ruleset:
     """The whole plan at once."""
     policies = {name: str(chain["policy"]) for name, chain in plan["filter"].items()}
-    builder = RulesetBuilder(list(plan["interfaces"]), policies, user_chains(plan))
+    builder = RulesetBuilder(list(plan["interfaces"]), policies, user_chains(plan), machine)
     for chain, rule in plan_rules(plan):
         builder.add(chain, rule)
     return builder.finish()
@@ -144,9 +157,9 @@ def _verdict(name: str) -> int:
     return VERDICT_NAMES.index(name)
 
 
-def _build_rule(data: Any, interfaces: Interfaces) -> Rule:
+def _build_rule(data: Any, interfaces: Interfaces, machine: Machine) -> Rule:
     matches = [
-        _build_match(str(kind), bool(inverted), value, interfaces)
+        _build_match(str(kind), bool(inverted), value, interfaces, machine)
         for kind, inverted, value in data["match"]
     ]
     rule = Rule(
@@ -183,7 +196,11 @@ def _build_template(data: Any) -> Template:
     return Template(int(data["zone"]), str(data["helper"]), timeouts)
 
 
-def _build_match(kind: str, inverted: bool, value: Any, interfaces: Interfaces) -> Match:
+def _build_match(
+    kind: str, inverted: bool, value: Any, interfaces: Interfaces, machine: Machine
+) -> Match:
+    if kind in MACHINE_BUILDERS:
+        return MACHINE_BUILDERS[kind](inverted, value, machine)
     if kind in {"in", "out"}:
         return InterfaceMatch(inverted, int(value), interfaces, kind == "out")
     if kind == "family":

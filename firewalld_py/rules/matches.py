@@ -56,6 +56,10 @@ class Match:
     def __init__(self, inverted: bool) -> None:
         self.inverted = inverted
 
+    def needs(self) -> int:
+        """What it asks of the machine that is not at hand for every packet, as bits."""
+        return 0
+
     def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
         raise NotImplementedError
 

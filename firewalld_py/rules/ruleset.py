@@ -408,13 +408,17 @@ class Chain:
 
 
 class Ruleset:
-    """All chains of one policy, and the interfaces that its rules speak of."""
+    """All chains of one policy, and the interfaces that its rules speak of.
+
+    `needs` are the bits of rules/machine.py: what its rules ask that is not always at hand.
+    """
 
     __slots__ = (
         "filter_forward",
         "filter_input",
         "filter_output",
         "interfaces",
+        "needs",
         "raw_output",
         "raw_prerouting",
         "user_chains",
@@ -431,6 +435,7 @@ class Ruleset:
         user_chains: list[Chain],
     ) -> None:
         self.interfaces = interfaces
+        self.needs = 0
         self.raw_prerouting = raw_prerouting
         self.raw_output = raw_output
         self.filter_input = filter_input

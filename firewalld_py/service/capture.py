@@ -15,7 +15,7 @@ import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from firewalld_py.service.link_layer import NO_IP, ip_offset
+from firewalld_py.service.link_layer import NO_IP, ip_offset, source_mac
 
 # What is wrong with a file is told by CaptureError, once, and not by scapy's warnings.
 logging.getLogger("scapy").setLevel(logging.ERROR)
@@ -43,13 +43,15 @@ class Frame(NamedTuple):
 
     `time` is seconds since the epoch; `data` begins at the IP header (what follows the datagram, as
     Ethernet's padding, may still be there) and is None for what is no IP packet; `truncated` says
-    that the capture has only the beginning; `interface` is its name where the file tells it.
+    that the capture has only the beginning; `interface` is its name where the file tells it, and
+    `source_mac` the Ethernet address that sent it, b"" where there is none.
     """
 
     time: float
     data: bytes | None
     truncated: bool
     interface: str | None
+    source_mac: bytes = b""
 
 
 class Capture:
@@ -104,7 +106,8 @@ class Capture:
         at = ip_offset(link_type, record)
         data = None if at == NO_IP else record[at:]
         interface = name.decode("utf-8", "replace").rstrip("\0") if name else None
-        return Frame(self._last_time, data, len(record) < meta.wirelen, interface)
+        cut = len(record) < meta.wirelen
+        return Frame(self._last_time, data, cut, interface, source_mac(link_type, record))
 
     def close(self) -> None:
         """Close the file."""

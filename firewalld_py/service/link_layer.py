@@ -22,12 +22,32 @@ PPP_IP: Final = {0x0021: 4, 0x0057: 6}
 # Address families as BSD, Darwin and Linux number them; IPv6 differs everywhere.
 FAMILIES_IP: Final = {2: 4, 10: 6, 24: 6, 28: 6, 30: 6}
 NFULA_PAYLOAD: Final = 9
+MAC_OCTETS: Final = 6
+ETHERNET: Final = 1
+LINUX_COOKED: Final = 113
+LINUX_COOKED_2: Final = 276
+# The kind of hardware (ARPHRD_ETHER) and the octets of its addresses, as they stand in either.
+COOKED_ETHERNET: Final = b"\x00\x01\x00\x06"
+COOKED_2_ETHERNET: Final = b"\x00\x01\x06"
 
 
 def ip_offset(link_type: int, frame: bytes) -> int:
     """The offset of the IP header, or NO_IP: another protocol, an unknown link type, or cut."""
     find = LINK_TYPES.get(link_type)
     return NO_IP if find is None else find(frame)
+
+
+def source_mac(link_type: int, frame: bytes) -> bytes:
+    """The Ethernet address that sent a frame; b"" where there is none, as on the loopback."""
+    at = -1
+    if link_type == ETHERNET or (link_type == LINUX_COOKED and frame[2:6] == COOKED_ETHERNET):
+        at = 6
+    elif link_type == LINUX_COOKED_2 and frame[8:10] + frame[11:12] == COOKED_2_ETHERNET:
+        at = 12
+    if at < 0 or len(frame) < at + MAC_OCTETS:
+        return b""
+    mac = frame[at : at + MAC_OCTETS]
+    return mac if any(mac) else b""
 
 
 def _checked(frame: bytes, at: int, version: int | None) -> int:
@@ -142,7 +162,7 @@ def _nflog_payload(frame: bytes, numbers: struct.Struct) -> int:
 
 LINK_TYPES: Final[dict[int, Callable[[bytes], int]]] = {
     0: _loopback,  # NULL
-    1: _ethernet,
+    ETHERNET: _ethernet,
     9: _ppp,
     12: _raw,
     14: _raw,  # RAW where OpenBSD wrote it
@@ -150,10 +170,10 @@ LINK_TYPES: Final[dict[int, Callable[[bytes], int]]] = {
     51: _pppoe,
     101: _raw,
     108: _loopback,
-    113: _linux_cooked,
+    LINUX_COOKED: _linux_cooked,
     204: _ppp_with_direction,
     228: _raw_ipv4,
     229: _raw_ipv6,
     239: _nflog,
-    276: _linux_cooked_2,
+    LINUX_COOKED_2: _linux_cooked_2,
 }

@@ -18,6 +18,8 @@ from firewalld_py.rules.ruleset import DROP
 MAX_EVENTS: Final = (
     1024  # decisions kept for reporting between two batches; then counted and dropped
 )
+MAC_OCTETS: Final = 6
+NO_MAC: Final = bytes(MAC_OCTETS)  # what the loopback interface says
 HEAD_OCTETS: Final = 1280  # as much of a packet as an ICMPv6 error quotes (RFC 4443 section 2.4)
 
 
@@ -31,6 +33,8 @@ class QueuedPacket(Protocol):
     mark: int
 
     def get_payload(self) -> bytes: ...
+
+    def get_hw(self) -> bytes | None: ...
 
 
 class VerdictSender(Protocol):
@@ -51,6 +55,8 @@ class FaultReporter(Protocol):
 class Judge:
     """The queue's callback. `now` is set by the worker's loop before each batch.
 
+    `asks_source_mac` tells that rules want to know it; else it is not taken from the queue.
+
     `decisions` collects those that have something to report; the worker empties it between batches.
     """
 
@@ -65,6 +71,7 @@ class Judge:
     ) -> None:
         self.firewall = firewall
         self.now = 0.0
+        self.asks_source_mac = False
         self.packets = 0
         self.octets = 0
         self.accepted = 0
@@ -98,6 +105,8 @@ class Judge:
                 size >= self._copy_range or size == self._former_range,
                 queued.id,
             )
+            if self.asks_source_mac:
+                meta.source_mac = _mac(queued.get_hw())
             decision = self.firewall.handle(data, meta, self.now)
             verdict = decision.verdict
             self._account(decision)
@@ -174,3 +183,11 @@ class Judge:
                 self.decisions.append(decision)
             else:
                 self.lost_events += 1
+
+
+def _mac(hardware: bytes | None) -> bytes:
+    """The Ethernet address in the eight octets that the queue has for any link's; b"" for none."""
+    if hardware is None:
+        return b""
+    mac = hardware[:MAC_OCTETS]
+    return b"" if mac == NO_MAC else mac

@@ -26,6 +26,7 @@ from firewalld_py.packet.reasons import REASON_NAMES
 from firewalld_py.pipeline import Firewall
 from firewalld_py.rules.build import PlanError, RulesetBuilder
 from firewalld_py.rules.limits import TokenBucket
+from firewalld_py.rules.machine import NEEDS_SOURCE_MAC, Machine
 from firewalld_py.rules.ruleset import ACCEPT, DROP, Ruleset
 from firewalld_py.service.channel import Channel, ChannelClosedError
 from firewalld_py.service.listing import PAUSE_MS, Listing
@@ -84,6 +85,7 @@ class Worker:
         self._retired: list[Ruleset] = []  # taken apart a little at a time, see _dispose()
         self._building = 0
         self._names: dict[int, str] = {}
+        self._machine = Machine()
         self._running = True
         self._next_heartbeat = 0.0
         self._asked = 0
@@ -154,6 +156,7 @@ class Worker:
             copy_range,
             configure.batch,
         )
+        self._heed_needs()
         self._socket.when_dry = self._judge.flush
         self._judge.now = time.monotonic()
         self._queue.bind(
@@ -201,6 +204,7 @@ class Worker:
             self._firewall.ruleset.interfaces.set_names(self._names)
         elif isinstance(message, InterfaceNetworks):
             self._conntrack.networks.replace(_networks(message))
+            self._machine.broadcasts = _broadcasts(message)
         elif isinstance(message, StatsRequest):
             self._asked = message.number
             self._next_heartbeat = 0.0
@@ -215,7 +219,7 @@ class Worker:
         try:
             if isinstance(message, RulesBegin):
                 self._builder = RulesetBuilder(
-                    message.interfaces, message.policies, message.user_chains
+                    message.interfaces, message.policies, message.user_chains, self._machine
                 )
                 self._building = message.generation
             elif self._builder is None or message.generation != self._building:
@@ -231,11 +235,17 @@ class Worker:
                 self._builder = None
                 self._retired.append(self._firewall.ruleset)
                 self._firewall.ruleset = ruleset
+                if self._is_bound:
+                    self._heed_needs()
                 self._generation = message.generation
                 self._channel.send(RulesInForce(message.generation))
         except (PlanError, QueueError) as error:
             self._builder = None
             self._channel.send(RulesRefused(message.generation, str(error)))
+
+    def _heed_needs(self) -> None:
+        """Have at hand what the rules in force ask for, and nothing else."""
+        self._judge.asks_source_mac = bool(self._firewall.ruleset.needs & NEEDS_SOURCE_MAC)
 
     def _tell_expectations(self) -> None:
         """Some more of the list that somebody asked for."""
@@ -302,6 +312,14 @@ def _networks(message: InterfaceNetworks) -> dict[int, list[Network]]:
         network = Network(broadcast.to_bytes(4, "big"), prefix_length)
         of_interface.setdefault(index, []).append(network)
     return of_interface
+
+
+def _broadcasts(message: InterfaceNetworks) -> dict[int, frozenset[bytes]]:
+    """The broadcast addresses of each interface's networks."""
+    found: dict[int, set[bytes]] = {}
+    for index, _prefix_length, broadcast in message.networks:
+        found.setdefault(index, set()).add(broadcast.to_bytes(4, "big"))
+    return {index: frozenset(addresses) for index, addresses in found.items()}
 
 
 def _first_message(channel: Channel) -> Configure:

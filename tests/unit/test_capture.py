@@ -21,6 +21,7 @@ from scapy.utils import PcapWriter, wrpcapng
 from firewalld_py.service.capture import Capture, CaptureError, Frame
 
 DATAGRAM = bytes(IP(src="10.1.0.5", dst="192.0.2.1") / UDP(sport=1, dport=2) / Raw(b"hello"))
+MAC = bytes.fromhex("020000000001")
 ETHERNET = bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02", type=0x0800)) + DATAGRAM
 
 
@@ -83,7 +84,7 @@ def test_pcap_in_both_byte_orders_and_resolutions(
     data = pcap([(1700000000, fraction, ETHERNET, len(ETHERNET))] * 2, order, nano)
     path = tmp_path / "a.pcap"
     path.write_bytes(gzip.compress(data) if zipped else data)
-    assert frames(path) == [Frame(1700000000.25, DATAGRAM, False, None)] * 2
+    assert frames(path) == [Frame(1700000000.25, DATAGRAM, False, None, MAC)] * 2
 
 
 def test_what_scapy_writes_is_read_back(tmp_path: Path) -> None:
@@ -106,7 +107,7 @@ def test_padding_is_left_to_the_parser(tmp_path: Path) -> None:
 
 def test_a_packet_cut_by_the_snapshot_length_is_truncated(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(pcap([(1, 0, ETHERNET[:40], len(ETHERNET))]))
-    assert frames(tmp_path / "a") == [Frame(1.0, DATAGRAM[:26], True, None)]
+    assert frames(tmp_path / "a") == [Frame(1.0, DATAGRAM[:26], True, None, MAC)]
 
 
 def test_an_unknown_link_type_holds_no_ip_packets(tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_a_super_packet_of_64_kb_is_whole(tmp_path: Path) -> None:
     big = bytes(IP(src="1.1.1.1", dst="2.2.2.2", len=65535)) + bytes(65515)
     data = ETHERNET[:14] + big
     (tmp_path / "a").write_bytes(pcap([(1, 0, data, len(data))]))
-    assert frames(tmp_path / "a") == [Frame(1.0, big, False, None)]
+    assert frames(tmp_path / "a") == [Frame(1.0, big, False, None, MAC)]
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -139,7 +140,7 @@ def test_pcapng_with_several_interfaces_and_resolutions(tmp_path: Path, order: s
     data += block(0x0BAD, b"unknown", order)
     (tmp_path / "a").write_bytes(data)
     assert frames(tmp_path / "a") == [
-        Frame(1700000000.25, DATAGRAM, False, "lan0"),
+        Frame(1700000000.25, DATAGRAM, False, "lan0", MAC),
         Frame(1700000000.5, DATAGRAM, False, "tun0"),
         Frame(1700000000.75, DATAGRAM, False, "any"),
         Frame(1700000001.0, DATAGRAM[:24], True, "tun0"),
@@ -151,7 +152,7 @@ def test_every_section_numbers_its_interfaces_anew(tmp_path: Path) -> None:
     data += section(">") + interface(101, "tun0", order=">") + packet(0, 2_000_000, DATAGRAM, ">")
     (tmp_path / "a").write_bytes(data)
     assert frames(tmp_path / "a") == [
-        Frame(1.0, DATAGRAM, False, "lan0"),
+        Frame(1.0, DATAGRAM, False, "lan0", MAC),
         Frame(2.0, DATAGRAM, False, "tun0"),
     ]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firewalld_py.service.link_layer import LINK_TYPES, NO_IP, ip_offset
+from firewalld_py.service.link_layer import LINK_TYPES, NO_IP, ip_offset, source_mac
 
 FOUR = bytes.fromhex("4500001c000100004011000001020304050607080035003600080000")
 SIX = bytes.fromhex("6000000000083a40") + bytes(15) + b"\x01" + bytes(15) + b"\x02" + bytes(8)
@@ -98,3 +98,27 @@ def test_what_is_no_ip_packet_has_no_offset(link_type: int, frame: bytes) -> Non
 def test_any_octets_give_an_offset_into_them_or_none(link_type: int, frame: bytes) -> None:
     at = ip_offset(link_type, frame)
     assert at == NO_IP or (at < len(frame) and frame[at] >> 4 in (4, 6))
+
+
+MAC = bytes.fromhex("020000000001")
+
+
+@pytest.mark.parametrize(
+    ("link_type", "frame", "mac"),
+    [
+        (1, bytes(6) + MAC + b"\x08\x00" + FOUR, MAC),
+        (1, bytes(6) + MAC, MAC),
+        (1, bytes(6) + MAC[:5], b""),
+        (1, MACS + b"\x08\x00" + FOUR, b""),  # the loopback interface
+        (113, bytes.fromhex("00000001000602000000000100000800") + FOUR, MAC),
+        (113, bytes.fromhex("00000200000002000000000100000800") + FOUR, b""),  # PPP
+        (113, bytes.fromhex("00000001"), b""),
+        (276, b"\x08\x00" + COOKED2 + FOUR, MAC),
+        (276, b"\x08\x00" + COOKED2[:-3], b""),
+        (276, b"\x08\x00" + bytes.fromhex("0000000000020304000000000000000000000000"), b""),
+        (101, FOUR, b""),
+        (9, b"\x00\x21" + FOUR, b""),
+    ],
+)
+def test_the_ethernet_address_of_the_sender(link_type: int, frame: bytes, mac: bytes) -> None:
+    assert source_mac(link_type, frame) == mac

@@ -12,6 +12,7 @@ from firewalld_py.packet.protocols import HOOK_FORWARD
 from firewalld_py.packet.reasons import INTERNAL_ERROR, REASON_NAMES
 from firewalld_py.pipeline import Firewall
 from firewalld_py.rules.build import Plan, build_ruleset
+from firewalld_py.rules.machine import NEEDS_SOURCE_MAC
 from firewalld_py.rules.matches import Match
 from firewalld_py.rules.ruleset import ACCEPT, DROP
 from firewalld_py.service.nfqueue import MAX_EVENTS, Judge
@@ -45,8 +46,12 @@ class Queue:
 class Waiting:
     """One packet that waits in the queue."""
 
-    def __init__(self, packet_id: int, data: bytes, mark: int = 0) -> None:
+    def __init__(
+        self, packet_id: int, data: bytes, mark: int = 0, hardware: bytes | None = None
+    ) -> None:
         self._data = data
+        self._hardware = hardware
+        self.asked = 0  # how often its hardware address was asked for
         self.id = packet_id
         self.hook = HOOK_FORWARD
         self.indev = 2
@@ -55,6 +60,10 @@ class Waiting:
 
     def get_payload(self) -> bytes:
         return self._data
+
+    def get_hw(self) -> bytes | None:
+        self.asked += 1
+        return self._hardware
 
 
 class Bench:
@@ -319,3 +328,33 @@ def test_the_rules_may_be_replaced_between_two_packets() -> None:
     bench.send(80)
     bench.judge.flush()
     assert bench.queue.verdicts == [("batch", 1, ACCEPT), ("batch", 2, DROP)]
+
+
+@pytest.mark.parametrize(
+    ("hardware", "verdict"),
+    [
+        (bytes.fromhex("020000000001") + b"\0\0", DROP),
+        (bytes.fromhex("020000000001") + b"\7\7", DROP),  # what stands behind it does not count
+        (bytes.fromhex("020000000002") + b"\0\0", ACCEPT),
+        (bytes(8), ACCEPT),  # the loopback interface
+        (None, ACCEPT),  # a link without addresses
+    ],
+)
+def test_the_source_mac_is_taken_from_the_queue_where_rules_ask_for_it(
+    hardware: bytes | None, verdict: int
+) -> None:
+    bench = Bench(plan([rule("drop", ("source_mac", ["020000000001"]))]))
+    assert bench.firewall.ruleset.needs == NEEDS_SOURCE_MAC
+    bench.judge.asks_source_mac = True
+    packet = Waiting(1, wire.ip(wire.CLIENT4, wire.SERVER4, wire.UDP, wire.udp()), 0, hardware)
+    bench.judge.judge(packet)
+    bench.judge.flush()
+    assert bench.queue.verdicts == [("batch", 1, verdict)]
+
+
+def test_the_source_mac_costs_nothing_where_no_rule_asks_for_it() -> None:
+    bench = Bench(plan([rule("drop", TO_53)]))
+    assert bench.firewall.ruleset.needs == 0
+    packet = Waiting(1, wire.ip(wire.CLIENT4, wire.SERVER4, wire.UDP, wire.udp()), 0, bytes(8))
+    bench.judge.judge(packet)
+    assert packet.asked == 0

@@ -34,6 +34,21 @@ def test_every_fact_is_of_a_key() -> None:
         ("contains: x", "icmp=ping", "contains x: the packet is icmp"),
         ("ipv6_header: hop", "icmp=ping", "ipv6_header hop: the packet is IPv4"),
         (
+            "source_mac: 02-00-00-00-00-0A",
+            "icmp=ping source_mac=02:00:00:00:00:0b",
+            "source_mac 02-00-00-00-00-0A: the packet has 02:00:00:00:00:0b",
+        ),
+        (
+            "not: {source_mac: 02:00:00:00:00:0a}",
+            "icmp=ping",
+            "not source_mac 02:00:00:00:00:0a: the packet has no Ethernet source",
+        ),
+        (
+            "packet_type: multicast",
+            "icmp=ping",
+            "packet_type multicast: the packet is unicast by its destination",
+        ),
+        (
             "direction: reply",
             "icmp=ping",
             "direction reply: the packet goes in original direction",

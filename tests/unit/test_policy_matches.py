@@ -11,6 +11,8 @@ from firewalld_py.policy.config import Config
 from firewalld_py.rules.build import build_ruleset
 from tests.unit.policy_texts import assert_problems, in_chain, parsed
 
+MAC = "source_mac: expected an Ethernet address (00:16:3e:5a:00:01)"
+
 
 def matches_of(conditions: str) -> list[Any]:
     """The matches of one rule as the plan has them."""
@@ -56,6 +58,48 @@ def test_conditions_on_headers(conditions: str, match: list[object]) -> None:
 )
 def test_conditions_on_tcp_headers_are_of_tcp(conditions: str, match: list[object]) -> None:
     assert matches_of(conditions) == [["proto", False, [6]], match]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "match"),
+    [
+        ("source_mac: 00:16:3E:5a:00:01", ["source_mac", False, ["00163e5a0001"]]),
+        (
+            "not: {source_mac: [00-16-3e-5a-00-01, 02:00:00:00:00:01]}",
+            ["source_mac", True, ["00163e5a0001", "020000000001"]],
+        ),
+        ("packet_type: Multicast", ["packet_type", False, [4]]),
+        ("packet_type: [broadcast, host]", ["packet_type", False, [2, 1]]),
+    ],
+)
+def test_conditions_on_links(conditions: str, match: list[object]) -> None:
+    assert matches_of(conditions) == [match]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        ("source_mac: §00163e5a0001", f"{MAC}, found '00163e5a0001' => 00:16:3e:5a:00:01"),
+        ("source_mac: §0016.3E5a.0001", f"{MAC}, found '0016.3E5a.0001' => 00:16:3e:5a:00:01"),
+        ("source_mac: §00:16:3e:5a:00", MAC),
+        ("source_mac: §10.0.0.1", MAC),
+        ("source_mac: §00:16:3e:5a:00:0g", MAC),
+        ("source_mac: §'!00:16:3e:5a:00:01'", f"{MAC}, found '!00:16:3e:5a:00:01'; to negate, put"),
+        ("§mac: 00:16:3e:5a:00:01", "unknown key 'mac' in a rule => source_mac"),
+        ("packet_type: §broadcst", "packet_type: expected a type of packet (unicast, broadcast,"),
+        ("§pkttype: unicast", "unknown key 'pkttype' in a rule => packet_type"),
+    ],
+)
+def test_slips_in_conditions_on_links(conditions: str, message: str) -> None:
+    assert_refused(conditions, message)
+
+
+def test_what_this_machine_made_has_no_source_mac() -> None:
+    assert_refused(
+        "§source_mac: 00:16:3e:5a:00:01",
+        "source_mac is not known in filter/output: the packet was made on this machine",
+        chain="filter/output",
+    )
 
 
 def test_what_every_packet_meets_is_left_out() -> None:

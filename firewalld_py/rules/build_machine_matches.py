@@ -1,0 +1,44 @@
+"""From a plan's values to the matches about links and the machine: a builder for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from firewalld_py.rules.machine import Machine
+from firewalld_py.rules.matches import Match
+from firewalld_py.rules.matches_link import (
+    BROADCAST,
+    MULTICAST,
+    UNICAST,
+    PacketTypeMatch,
+    SourceMacMatch,
+)
+
+MAC_OCTETS: Final = 6
+
+Builder = Callable[[bool, Any, Machine], Match]
+
+
+def _source_mac(inverted: bool, value: Any, machine: Machine) -> Match:  # noqa: ARG001
+    addresses = [bytes.fromhex(str(address)) for address in value]
+    for address in addresses:
+        if len(address) != MAC_OCTETS:
+            raise ValueError("no Ethernet address")
+    return SourceMacMatch(inverted, frozenset(addresses))
+
+
+def _packet_type(inverted: bool, value: Any, machine: Machine) -> Match:
+    types = 0
+    for bit in value:
+        if bit not in (UNICAST, BROADCAST, MULTICAST):
+            raise ValueError("no type of packet")
+        types |= int(bit)
+    return PacketTypeMatch(inverted, types, machine)
+
+
+# Raises TypeError or ValueError for a value that policy/compile.py does not make.
+MACHINE_BUILDERS: Final[dict[str, Builder]] = {
+    "source_mac": _source_mac,
+    "packet_type": _packet_type,
+}

@@ -1,0 +1,20 @@
+"""What rules ask of the machine they run on, and of nobody's packet."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# What a rule set needs that others do not pay for; bits.
+NEEDS_SOURCE_MAC: Final = 1
+
+
+class Machine:
+    """The machine as its rules see it; it outlives them. Whoever runs a firewall keeps it up.
+
+    `broadcasts` are the broadcast addresses of the networks that an interface is in, by its index.
+    """
+
+    __slots__ = ("broadcasts",)
+
+    def __init__(self) -> None:
+        self.broadcasts: dict[int, frozenset[bytes]] = {}
