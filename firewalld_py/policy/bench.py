@@ -1,0 +1,95 @@
+"""Runs candidates through Firewall.handle, as live traffic goes, each with an empty state table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from firewalld_py.conntrack.connection import STATE_NAMES
+from firewalld_py.conntrack.engine import Conntrack
+from firewalld_py.conntrack.helpers.base import Helper
+from firewalld_py.conntrack.tracker import make_settings
+from firewalld_py.pipeline import Decision, Firewall
+from firewalld_py.policy.compile import FILTER_CHAINS, Plan, compile_policy
+from firewalld_py.policy.config import Config
+from firewalld_py.policy.model import Policy
+from firewalld_py.policy.packet_octets import Talk, meta_of
+from firewalld_py.policy.region import Interfaces
+from firewalld_py.policy.trial import START, STEP_S
+from firewalld_py.policy.witness import Candidate
+from firewalld_py.rules.build import build_ruleset
+from firewalld_py.rules.ruleset import Ruleset
+
+# Between two candidates: limits have their tokens again.
+REST_S: Final = 1_000_000.0
+
+
+class Bench:
+    """A policy's rules, ready to judge candidates that name `interfaces`.
+
+    What rules count stays from one candidate to the next, but for what time gives back.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        config: Config,
+        interfaces: Interfaces,
+        more_helpers: Iterable[Helper] = (),
+    ) -> None:
+        self.plan = compile_policy(policy, config)
+        self._interfaces = interfaces
+        self._settings = make_settings(config.conntrack.numbers())
+        self._more_helpers = list(more_helpers)
+        self.ruleset = self._built(self.plan)
+        self._opening: Ruleset | None = None
+        self._now = START
+
+    def _built(self, plan: Plan) -> Ruleset:
+        ruleset = build_ruleset(plan)
+        ruleset.interfaces.set_names(
+            {index: name for name, index in self._interfaces.indexes.items()}
+        )
+        return ruleset
+
+    def opening(self) -> Ruleset:
+        """The same raw rules, and a filter that lets everything through."""
+        if self._opening is None:
+            filter_: Any = {name: {"policy": "accept", "rules": []} for name in FILTER_CHAINS}
+            chains = {
+                place: rules
+                for place, rules in self.plan.get("chains", {}).items()
+                if place.startswith("raw/")
+            }
+            self._opening = self._built({**self.plan, "filter": filter_, "chains": chains})
+        return self._opening
+
+    def run(self, candidate: Candidate) -> Decision:
+        """What becomes of its last packet."""
+        return self.run_all(candidate)[-1]
+
+    def run_all(self, candidate: Candidate) -> list[Decision]:
+        """What becomes of each of its packets."""
+        self._now += REST_S
+        conntrack = Conntrack(self._settings, more_helpers=self._more_helpers)
+        firewall, talk = Firewall(self.ruleset, conntrack), Talk()
+        decisions: list[Decision] = []
+        for number, sent in enumerate(candidate.steps, 1):
+            is_before = candidate.opened and number < len(candidate.steps)
+            firewall.ruleset = self.opening() if is_before else self.ruleset
+            self._now += STEP_S
+            data = talk.error(sent.words) if sent.is_error else talk.octets(sent.words)
+            meta = meta_of(sent.words, sent.chain, self._interfaces.indexes)
+            decisions.append(firewall.handle(data, meta, self._now))
+        return decisions
+
+
+def state_of(decision: Decision) -> str:
+    """The state that its packet had: new, established, …; "none" if it was dropped in raw."""
+    return STATE_NAMES.get(decision.info.state, "none").lower()
+
+
+def run(bench: Bench, candidate: Candidate) -> Decision | None:
+    """What becomes of the last packet, None if it has not the state that it is to have."""
+    decision = bench.run(candidate)
+    return decision if state_of(decision) == candidate.state else None
