@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firewalld_py.cli import exits
-from firewalld_py.imports.document import TOOLS, described, make_document
-from firewalld_py.imports.iptables import Family, Left, import_family
-from firewalld_py.imports.save_file import SaveError, read_save
+from firewalld_py.imports.document import described, make_document
+from firewalld_py.imports.iptables import import_families
+from firewalld_py.imports.policies import TOOLS
+from firewalld_py.imports.save_file import SavedFile, SaveError, read_save
+from firewalld_py.imports.steps import Left
 
 if TYPE_CHECKING:
     import argparse
@@ -33,7 +35,7 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
 
 def run(arguments: argparse.Namespace) -> int:
     """Import; returns the exit code."""
-    families: list[Family] = []
+    files: dict[int, SavedFile] = {}
     for version, name in ((4, arguments.file), (6, arguments.ip6)):
         if name is None:
             continue
@@ -48,8 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{name}: {saved.command}-save printed this", file=sys.stderr)
             return exits.FAILURE
         of_six = saved.command == TOOLS[6] if alone else version == 6
-        families.append(import_family(6 if of_six else 4, saved))
-    text, left = make_document(families)
+        files[6 if of_six else 4] = saved
+    text, left = make_document(import_families(files))
     if arguments.output is None:
         sys.stdout.write(text)
     else:

@@ -19,6 +19,7 @@ STATE_TOP: Final = 4
 KEYS: Final = (
     *("state", "proto", "in", "out", "src", "dst", "sport", "dport", "icmp"),
     *("tcp_flags", "tcp_option", "length", "ttl", "dscp", "tos", "mark", "connmark", "label"),
+    *("every", "probability", "limit", "quota"),
 )
 # What is asked of a connection: without one neither it nor its inverse matches.
 OF_CONNECTION: Final = ("connmark", "label")
@@ -152,7 +153,32 @@ class Bits(NamedTuple):
         return not self.wanted[1] and not self.unwanted
 
 
-Part = Numbers | Interface | Bits
+class Words(NamedTuple):
+    """What only words of ours say: a value in YAML ("" for any), and those that must not be."""
+
+    wanted: str = ""
+    unwanted: tuple[str, ...] = ()
+
+    def both(self, other: Words) -> Words | None:
+        if self.wanted and other.wanted and self.wanted != other.wanted:
+            raise NotExpressible(f"{self.wanted} and {other.wanted} cannot be asked for both")
+        unwanted = tuple(dict.fromkeys(self.unwanted + other.unwanted))
+        wanted = self.wanted or other.wanted
+        return None if wanted in unwanted else Words(wanted, unwanted)
+
+    def negated(self) -> list[Words]:
+        result = [Words("", (self.wanted,))] if self.wanted else []
+        for at, text in enumerate(self.unwanted):
+            other = Words(self.wanted, self.unwanted[:at]).both(Words(text))
+            if other is not None:
+                result.append(other)
+        return result
+
+    def is_any(self) -> bool:
+        return not self.wanted and not self.unwanted
+
+
+Part = Numbers | Interface | Bits | Words
 Conditions = dict[str, Part]
 
 

@@ -5,19 +5,20 @@ What is written is read again as the daemon would: a rule that the language refu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Final
 
 from firewalld_py.imports.conditions import NotExpressible
-from firewalld_py.imports.iptables import CHAINS, Family, Imported, Left, Step
-from firewalld_py.imports.rule_text import fields_of, rule_lines
+from firewalld_py.imports.policies import TOOLS
+from firewalld_py.imports.rule_text import fields_of, rule_lines, scalar
+from firewalld_py.imports.ruling import COUNTING
+from firewalld_py.imports.steps import CHAINS, Family, Imported, Left, Source, Step
 from firewalld_py.policy.load import parse_rules
-from firewalld_py.policy.model import Action
 from firewalld_py.policy.rule import MAX_NAME
 from firewalld_py.policy.source import HIDDEN
 
-TOOLS: Final = {4: "iptables", 6: "ip6tables"}
 # What differs between the families, although it may look the same.
 _OF_FAMILY: Final = ("src", "dst", "icmp")
 
@@ -42,12 +43,24 @@ class Document:
     rules_at: dict[int, Entry] = field(default_factory=dict)
 
 
+Chains = dict[tuple[str, str], "Written"]
+
+
+@dataclass(slots=True)
+class Written:
+    """A chain of the file: its policy ("" for one to which only rules lead), notes and rules."""
+
+    policy: str
+    notes: list[str]
+    entries: list[Entry]
+
+
 def make_document(families: list[Family]) -> tuple[str, list[Left]]:
     """The text of the rule file, and all that was left out."""
     document = Document(families, [left for family in families for left in family.left])
-    chains = {
-        (table, name.lower()): _merged(families, table, name.lower()) for table, name in CHAINS
-    }
+    names = [(table, name.lower()) for table, name in CHAINS]
+    names += [key for family in families for key in family.chains]
+    chains = {(table, name): _merged(families, table, name) for table, name in dict.fromkeys(names)}
     while True:  # until nothing is refused any more; each time something is left out
         _write(document, chains)
         policy, problems = parse_rules("\n".join(document.lines) + "\n", "rules.yaml")
@@ -62,31 +75,28 @@ def make_document(families: list[Family]) -> tuple[str, list[Left]]:
             if id(entry) not in document.refused:
                 _refuse(document, entry, NotExpressible(problem.message))
         assert len(document.refused) > before, problems[0].shown()
-    left = sorted(document.left, key=lambda one: (one.family, one.line))
+        _lose(document, chains.values())
+    left = sorted(document.left, key=lambda one: one.source[:2])
     return "\n".join(document.lines + _told(left)) + "\n", left
 
 
-def _merged(families: list[Family], table: str, name: str) -> tuple[str, list[str], list[Entry]]:
+def _merged(families: list[Family], table: str, name: str) -> Written:
     """Policy, notes and rules of one chain."""
     found = [family.chains.get((table, name)) for family in families]
+    base = (table, name.upper()) in CHAINS
     if not any(found):
-        return "", [], []
-    chains = [chain or Imported("accept", "") for chain in found]
-    policy = "drop" if any(chain.policy == "drop" for chain in chains) else "accept"
+        return Written("", [], [])
+    chains = [chain or Imported("accept" if base else "", "") for chain in found]
+    policy = chains[0].policy
     steps = [list(chain.steps) for chain in chains]
-    for family, chain, own in zip(families, chains, steps, strict=True):
-        if chain.policy != policy:
-            version = family.version
-            name = f"policy of {TOOLS[version]}"
-            own.append(Step(version, {}, Action("accept"), name, "", None))
     notes = [
         f"policy: {chain.packets}{f' (IPv{family.version})' if len(families) > 1 else ''}"
         for family, chain in zip(families, chains, strict=True)
         if chain.packets
     ]
     if len(steps) == 1:
-        return policy, notes, [Entry(step, step.family) for step in steps[0]]
-    return policy, notes, _woven(*steps)
+        return Written(policy, notes, [Entry(step, step.family) for step in steps[0]])
+    return Written(policy, notes, _woven(*steps))
 
 
 def _woven(first: list[Step], second: list[Step]) -> list[Entry]:
@@ -109,14 +119,13 @@ def _key(step: Step) -> object:
     """Equal for rules that may be one."""
     conditions = tuple(step.conditions.items())
     of_family = any(key in step.conditions for key in _OF_FAMILY)
-    if step.is_left_out() or of_family or step.limit:  # each family has a limit of its own
-        return step.family, conditions, step.action, step.rule
+    # Each family counts by itself.
+    if step.is_left_out() or of_family or any(key in step.conditions for key in COUNTING):
+        return step.family, conditions, step.action, step.source
     return conditions, step.action
 
 
-def _write(
-    document: Document, chains: dict[tuple[str, str], tuple[str, list[str], list[Entry]]]
-) -> None:
+def _write(document: Document, chains: Chains) -> None:
     """All lines of the file but for what is told at its end."""
     tools = " and ".join(f"{TOOLS[family.version]}-save" for family in document.families)
     document.lines = [f"# Made from {tools} by `firewalld-py import`."]
@@ -126,27 +135,42 @@ def _write(
         document.lines.append(f"# IPv{other} was not given: it meets the policies alone.")
     document.lines += ["version: 1"]
     for table in ("raw", "filter"):
-        of_table = {name: chain for (where, name), chain in chains.items() if where == table}
-        if not any(policy for policy, _, _ in of_table.values()):
-            continue
-        written: list[str] = []
-        for name, (policy, notes, entries) in of_table.items():
-            if table == "raw" and not any(not e.step.is_left_out() for e in entries):
-                continue
-            if not policy:
-                continue
-            if not written:
-                document.lines.append(f"{table}:")
-            written.append(name)
-            document.lines.append(f"  {name}:")
-            indent = "    "
-            if table == "filter":
-                document.lines += [f"    # {note}" for note in notes]
-                document.lines.append(f"    policy: {policy}")
-                if entries:
-                    document.lines.append("    rules:")
-                indent = "      "
-            _write_rules(document, entries, indent)
+        before = len(document.lines)
+        users: dict[str, Written] = {}
+        for (of_table, name), chain in chains.items():
+            if of_table == table and (table, name.upper()) not in CHAINS:
+                users[name] = chain
+            elif of_table == table:
+                _write_base(document, table, name, chain)
+        if users:
+            document.lines.append("  chains:")
+        for name, chain in users.items():
+            document.lines.append(f"    {scalar(name)}:")
+            _write_rules(document, chain.entries, "      ")
+            if document.lines[-1].endswith(f"{scalar(name)}:"):
+                document.lines[-1] += " []"
+        if len(document.lines) > before:
+            document.lines.insert(before, f"{table}:")
+            document.rules_at = {
+                line + (line > before): entry for line, entry in document.rules_at.items()
+            }
+
+
+def _write_base(document: Document, table: str, name: str, chain: Written) -> None:
+    """A chain that packets come to by themselves."""
+    if table == "raw" and not any(not entry.step.is_left_out() for entry in chain.entries):
+        return
+    if not chain.policy:
+        return
+    document.lines.append(f"  {name}:")
+    if table == "raw":
+        _write_rules(document, chain.entries, "    ")
+        return
+    document.lines += [f"    # {note}" for note in chain.notes]
+    document.lines.append(f"    policy: {chain.policy}")
+    if chain.entries:
+        document.lines.append("    rules:")
+    _write_rules(document, chain.entries, "      ")
 
 
 def _write_rules(document: Document, entries: list[Entry], indent: str) -> None:
@@ -162,9 +186,7 @@ def _write_rules(document: Document, entries: list[Entry], indent: str) -> None:
         if step.is_left_out() or id(entry) in document.refused:
             continue
         try:
-            fields = fields_of(
-                _name(step, names), entry.family, step.conditions, step.action, step.limit
-            )
+            fields = fields_of(_name(step, names), entry.family, step.conditions, step.action)
             lines = rule_lines(fields, indent)
         except NotExpressible as fault:
             _refuse(document, entry, fault)
@@ -177,27 +199,37 @@ def _refuse(document: Document, entry: Entry, fault: NotExpressible) -> None:
     """Leave out a rule that could not be written, or that the language does not take."""
     document.refused[id(entry)] = fault.reason
     for step in (entry.step, *entry.others):
-        if step.rule is not None:
-            document.left.append(
-                Left(
-                    step.family,
-                    "",
-                    step.rule.line,
-                    step.rule.text,
-                    fault.reason,
-                    fault.advice,
-                    step.action.verdict in ("drop", "reject"),
-                )
-            )
+        if step.source is not None:
+            opens = step.action.verdict not in ("accept", "continue", "return")
+            left = Left(step.source, fault.reason, fault.advice, opens)
+            if left.source not in [one.source for one in document.left]:
+                document.left.append(left)
+
+
+def _lose(document: Document, chains: Iterable[Written]) -> None:
+    """Leave out what follows a rule that lets packets leave its chain and was refused."""
+    for chain in chains:
+        lost: dict[int, Source | None] = {}
+        for entry in chain.entries:
+            steps = (entry.step, *entry.others)
+            for step in steps:
+                if step.family in lost and id(entry) not in document.refused:
+                    source = lost[step.family]
+                    where = source.where if source else "a rule"
+                    reason = f"it comes after {where}, which lets some packets leave here"
+                    if not step.is_left_out():
+                        _refuse(document, entry, NotExpressible(reason))
+            if id(entry) in document.refused and entry.step.action.verdict in ("return", "goto"):
+                lost |= {step.family: step.source for step in steps}
 
 
 def _comments(document: Document, entry: Entry, indent: str) -> None:
     """What is told above a rule."""
     for step in (entry.step, *entry.others):
-        if step.rule is None:
+        if step.source is None:
             continue
         version = f"IPv{step.family}: " if entry.others else ""
-        counters = step.rule.counters
+        counters = step.source.counters
         if counters is not None and counters.packets:
             document.lines.append(
                 f"{indent}# {version}{counters.packets} packets, {counters.octets} octets"
@@ -206,7 +238,7 @@ def _comments(document: Document, entry: Entry, indent: str) -> None:
         if id(entry) in document.refused:
             notes.append(f"left out: {document.refused[id(entry)]}")
         if notes:
-            document.lines.append(f"{indent}# {version}{visible(step.rule.text)}")
+            document.lines.append(f"{indent}# {version}{visible(step.source.text)}")
             document.lines += [f"{indent}#   {visible(note)}" for note in notes]
 
 
@@ -239,8 +271,7 @@ def _told(left: list[Left]) -> list[str]:
 
 def described(left: Left) -> list[str]:
     """What was left out, in lines for reading."""
-    where = f"IPv{left.family} line {left.line}"
-    lines = [f"{where}: {visible(left.text)}", f"    {visible(left.reason)}"]
+    lines = [f"{left.source.where}: {visible(left.source.text)}", f"    {visible(left.reason)}"]
     if left.advice:
         lines.append(f"    advice: {left.advice}")
     if left.opens:

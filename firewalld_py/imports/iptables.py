@@ -1,311 +1,251 @@
-"""One family's tables of iptables as chains of ours: steps in order, and what is left out.
+"""The tables of iptables as chains of ours: steps in order, and what is left out.
 
-Chains that the user made are put in the place of each jump to them, their rules conjoined with what
-the jump asks for. (Where the language has jumps, `_Chains._enter` is the place to make one.)
+Chains that the user made stay what they are, and jump, goto and RETURN lead to them and back. Where
+INPUT comes to rules that ask for an interface which is not known there, it gets a chain of its own
+without that. A raw chain whose tracking rules must be moved is made one list (inline.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
-from firewalld_py.imports.conditions import (
-    MAX_ALTERNATIVES,
-    Conditions,
-    NotExpressible,
-    all_others,
-    conjoined,
-)
-from firewalld_py.imports.iptables_matches import read_ruling
+from firewalld_py.imports.chain_names import ChainNames
+from firewalld_py.imports.conditions import NotExpressible
+from firewalld_py.imports.inline import Inliner, known
 from firewalld_py.imports.iptables_targets import action_of
-from firewalld_py.imports.raw_chain import in_kernels_way
-from firewalld_py.imports.ruling import Ruling
-from firewalld_py.imports.save_file import SavedChain, SavedFile, SavedRule
+from firewalld_py.imports.policies import align_policies, end_with
+from firewalld_py.imports.ruling import Ruling, Segment
+from firewalld_py.imports.save_file import SavedChain, SavedFile
+from firewalld_py.imports.saved_table import SavedTable, left_out, policy
+from firewalld_py.imports.steps import NO_INTERFACE, Family, Imported, Left, Source, Step
 from firewalld_py.policy.model import Action
 
-MAX_STEPS: Final = 20_000  # of one chain, with all that it jumps to
-MAX_DEPTH: Final = 16  # of jumps
-
-# The chains that there are in our language, by table and iptables' name.
-CHAINS: Final = (
-    ("raw", "PREROUTING"),
-    ("raw", "OUTPUT"),
-    ("filter", "INPUT"),
-    ("filter", "FORWARD"),
-    ("filter", "OUTPUT"),
-)
-# What is not known there: in iptables an interface without a name, which fits no pattern.
-_NO_INTERFACE: Final = {
-    ("raw", "PREROUTING"): "out",
-    ("filter", "INPUT"): "out",
-    ("raw", "OUTPUT"): "in",
-    ("filter", "OUTPUT"): "in",
-}
-# Left out, these let nothing pass that was kept out: what follows a RETURN is left out with it.
-_CLOSED: Final = ("", "ACCEPT", "LOG", "NFLOG", "RETURN")
-_LASTING: Final = ("mark", "connmark", "label")
+# For whom a chain without an interface is made.
+_BASES: Final = {(table, without): base.lower() for (table, base), without in NO_INTERFACE.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One rule of ours: `chain` is where it stood, `notes` tell what was changed."""
-
-    family: int
-    conditions: Conditions
-    action: Action
-    name: str
-    chain: str
-    rule: SavedRule | None
-    notes: tuple[str, ...] = ()
-    limit: tuple[str, int] | None = None
-
-    def is_left_out(self) -> bool:
-        return self.action == Action()
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What was left out: the line, why, what would do, and what it means for packets."""
-
-    family: int
-    table: str
-    line: int
-    text: str
-    reason: str
-    advice: str = ""
-    opens: bool = False
-
-
-@dataclass(slots=True)
-class Imported:
-    """One chain of one family."""
-
-    policy: str
-    packets: str
-    steps: list[Step] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Family:
-    """All that became of one file; chains by table and our name of the chain."""
-
-    version: int
-    chains: dict[tuple[str, str], Imported] = field(default_factory=dict)
-    left: list[Left] = field(default_factory=list)
+def import_families(saved: Mapping[int, SavedFile]) -> list[Family]:
+    """The chains of the files of one or both IP versions; what cannot be expressed is in `left`."""
+    tables = [
+        SavedTable(version, name, chains)
+        for version, file in saved.items()
+        for name, chains in file.tables.items()
+        if name in ("raw", "filter")
+    ]
+    shapes = {name: _Shape([t for t in tables if t.name == name]) for name in ("raw", "filter")}
+    names = ChainNames()
+    families = {version: Family(version) for version in saved}
+    for table in tables:
+        family = families[table.version]
+        _Converter(table, shapes[table.name], names, family).convert()
+    for version, file in saved.items():
+        for name, chains in file.tables.items():
+            if name not in shapes:
+                families[version].left += _whole_table(version, name, chains)
+    align_policies(list(families.values()), names)
+    return list(families.values())
 
 
 def import_family(version: int, saved: SavedFile) -> Family:
-    """The chains of one file; what cannot be expressed stands in `left`."""
-    family = Family(version)
-    for table, chains in saved.tables.items():
-        if table in ("filter", "raw"):
-            converter = _Chains(family, table, chains)
-            for of_table, name in CHAINS:
-                if of_table == table and name in chains:
-                    family.chains[table, name.lower()] = converter.convert(chains[name])
-            family.left += converter.left.values()
-        else:
-            family.left += _whole_table(version, table, chains)
-    return family
+    """The chains of a file of one IP version."""
+    return import_families({version: saved})[0]
 
 
 def _whole_table(version: int, table: str, chains: dict[str, SavedChain]) -> Iterator[Left]:
     """What is said of a table that we have not: it can go on to be the kernel's."""
-    rules = [rule for chain in chains.values() for rule in chain.rules]
-    for rule in rules:
-        yield Left(
-            version,
-            table,
-            rule.line,
-            rule.text,
-            f"the table {table} is not ours",
-            "leave this table to iptables",
-        )
-
-
-class _Chains:
-    """Converts the chains of one table."""
-
-    def __init__(self, family: Family, table: str, chains: dict[str, SavedChain]) -> None:
-        self.version = family.version
-        self.table = table
-        self.chains = chains
-        self.left: dict[int, Left] = {}  # by line: a rule that is jumped to twice is told once
-        self.rulings: dict[int, Ruling] = {}
-        self.changes = dict.fromkeys(_LASTING, 0)
-        self.limited: set[int] = set()  # lines of rules with a limit that are in use
-        self.steps: list[Step] = []
-        self.base = ""
-
-    def convert(self, chain: SavedChain) -> Imported:
-        """A chain that the kernel has by itself."""
-        self.steps = []
-        self.base = chain.name
-        self._walk(chain, [{}], ())
-        counters = chain.counters
-        packets = ""
-        if counters is not None and counters.packets:
-            packets = f"{counters.packets} packets, {counters.octets} octets"
-        policy = chain.policy.lower()
-        if self.table == "raw":
-            if policy == "drop":
-                self._add([{}], Action("drop"), chain.name, None, name="policy")
-            steps, faults = in_kernels_way(self.steps)
-            for step, reason in faults:
-                if step.rule is not None:
-                    self._leave(step.rule, NotExpressible(reason), opens=True)
-            return Imported("accept", packets, steps)
-        return Imported(policy, packets, self.steps)
-
-    def _walk(self, chain: SavedChain, under: list[Conditions], path: tuple[str, ...]) -> None:
-        """Add the rules of a chain for packets that meet one of the alternatives `under`."""
-        before = dict(self.changes)
-        lost = ""
+    for chain in chains.values():
         for rule in chain.rules:
-            ruling = self._ruling(rule)
-            stale = [
-                key
-                for key in _LASTING
-                if self.changes[key] > before[key] and any(key in one for one in under)
-            ]
-            if stale:
-                lost = f"a {stale[0]} that decides who comes here is changed on the way"
+            source = Source(f"IPv{version} line {rule.line}", rule.line, rule.text, rule.counters)
+            yield Left(source, f"the table {table} is not ours", "leave this table to iptables")
+
+
+class _Shape:
+    """Which interfaces the chains of a table ask for, by themselves and where they lead to.
+
+    It is that of both IP versions together, so that a chain has one name.
+    """
+
+    def __init__(self, tables: list[SavedTable]) -> None:
+        self.asked: dict[str, set[str]] = {}
+        self.calls: dict[str, set[str]] = {}
+        for table in tables:
+            for name, rules in table.rules.items():
+                self.asked.setdefault(name, set()).update(_interfaces(rules))
+                self.calls.setdefault(name, set()).update(table.calls(name))
+        spreading = True
+        while spreading:
+            spreading = False
+            for name, targets in self.calls.items():
+                below = set().union(*(self.asked[target] for target in targets))
+                if not below <= self.asked[name]:
+                    self.asked[name] |= below
+                    spreading = True
+
+        # Per chain: for which bases it is made, by the interface that these know not.
+        self.variants: dict[str, set[str]] = {}
+        for table in tables:
+            for base in table.bases():
+                unknown = NO_INTERFACE.get((table.name, base), "")
+                for name in self._reached(base):
+                    self.variants.setdefault(name, set()).add(self.variant(name, unknown))
+
+    def variant(self, chain: str, unknown: str) -> str:
+        """The interface that a chain is made without, for a base that knows not `unknown`."""
+        return unknown if unknown in self.asked[chain] else ""
+
+    def _reached(self, base: str) -> list[str]:
+        """The chains to which packets of a base chain may come."""
+        found = dict.fromkeys(self.calls[base])
+        left = list(found)
+        while left:
+            for target in self.calls[left.pop()]:
+                if target not in found:
+                    found[target] = None
+                    left.append(target)
+        return list(found)
+
+
+def _interfaces(rules: list[Ruling]) -> set[str]:
+    return {
+        key
+        for rule in rules
+        for segment in rule.segments
+        for conditions in segment.alternatives
+        for key in ("in", "out")
+        if key in conditions
+    }
+
+
+class _Converter:
+    """Converts the chains of one table of one IP version."""
+
+    def __init__(self, table: SavedTable, shape: _Shape, names: ChainNames, family: Family) -> None:
+        self.table = table
+        self.shape = shape
+        self.names = names
+        self.family = family
+        self.left: dict[int, Left] = {}  # by line: a chain may be made twice
+        self.wanted: list[tuple[str, str]] = []  # chains with the interface that they know not
+        self.made: set[tuple[str, str]] = set()
+
+    def convert(self) -> None:
+        """Make all chains of the table."""
+        limited: set[int] = set()
+        inlined = False
+        for base in self.table.bases():
+            chain = self.table.chains[base]
+            raw = self.table.name == "raw"
+            made = Imported("accept" if raw else chain.policy.lower(), _packets(chain))
+            self.family.chains[self.table.name, base.lower()] = made
+            if raw:
+                inliner = Inliner(self.table, chain, limited)
+                steps, needed = inliner.convert()
+                if needed:
+                    made.steps, limited, inlined = steps, inliner.limited, True
+                    self.left |= inliner.left
+                    continue
+            made.steps = self._steps(chain, NO_INTERFACE.get((self.table.name, base), ""))
+            if raw and policy(chain).verdict == "drop":
+                last = Step(self.table.version, {}, Action("drop"), "policy")
+                end_with(self.family, (self.table.name, base.lower()), last, self.names)
+        if not inlined:
+            users = [name for name in self.table.chains if name not in self.table.bases()]
+            for name in users:
+                if name not in self.shape.variants:
+                    self._name(name, "")
+        self._make_wanted()
+        self.family.left += self.left.values()
+
+    def _make_wanted(self) -> None:
+        """The chains that rules lead to, and those that these lead to."""
+        while self.wanted:
+            name, unknown = self.wanted.pop(0)
+            if (name, unknown) not in self.made:
+                self.made.add((name, unknown))
+                made = Imported("", "")
+                self.family.chains[self.table.name, self._name(name, unknown)] = made
+                made.steps = self._steps(self.table.chains[name], unknown)
+
+    def _name(self, chain: str, unknown: str) -> str:
+        """What a chain is called here; wanted from now on."""
+        variant = self.shape.variant(chain, unknown)
+        self.wanted.append((chain, variant))
+        base = _BASES.get((self.table.name, variant), "")
+        if len(self.shape.variants.get(chain, "")) < 2:
+            base = ""
+        wanted = f"{chain}-{base}" if base else chain
+        return self.names.name(self.table.name, (chain, variant), wanted)
+
+    def _steps(self, chain: SavedChain, unknown: str) -> list[Step]:
+        """The rules of a chain; from the first on that may let packets leave in a way unknown."""
+        steps: list[Step] = []
+        lost = ""
+        for ruling in self.table.rules[chain.name]:
             try:
-                under = self._rule(chain, ruling, under, (*path, chain.name), lost)
+                steps += self._of_rule(ruling, unknown, lost)
             except NotExpressible as fault:
-                returns = ruling.target == "RETURN" or ruling.goes
-                self._leave(rule, fault, opens=ruling.target not in _CLOSED)
-                if returns and not lost:
-                    lost = f"it comes after line {rule.line}, which lets some packets leave here"
-            if not under:
-                return
+                steps.append(left_out(self.table.version, ruling, fault.reason))
+                self.left.setdefault(ruling.source.order, self.table.left(ruling, fault))
+                if ruling.leaves and not lost:
+                    line = ruling.source.order
+                    lost = f"it comes after line {line}, which lets some packets leave here"
+        return steps
 
-    def _ruling(self, rule: SavedRule) -> Ruling:
-        ruling = self.rulings.get(rule.line)
-        if ruling is None:
-            ruling = self.rulings[rule.line] = read_ruling(self.version, self.table, rule)
-        return ruling
-
-    def _leave(self, rule: SavedRule, fault: NotExpressible, *, opens: bool) -> None:
-        """Note what is left out, and put a step without an action in its place."""
-        note = (f"left out: {fault.reason}",)
-        self.steps.append(Step(self.version, {}, Action(), "", "", rule, note))
-        self.left.setdefault(
-            rule.line,
-            Left(self.version, self.table, rule.line, rule.text, fault.reason, fault.advice, opens),
-        )
-
-    def _rule(
-        self,
-        chain: SavedChain,
-        ruling: Ruling,
-        under: list[Conditions],
-        path: tuple[str, ...],
-        lost: str,
-    ) -> list[Conditions]:
-        """Add what one rule does; who goes on to the next rule of the chain.
-
-        `lost` tells why it is not known exactly who comes here, if it is not.
-        """
-        if ruling.faults:
-            raise ruling.faults[0]
+    def _of_rule(self, ruling: Ruling, unknown: str, lost: str) -> list[Step]:
+        problem = ruling.problem()
+        if problem is not None:
+            raise problem
         if lost:
             raise NotExpressible(lost, "rewrite the chain without it")
-        own = self._known(ruling.alternatives)
-        met = _both(under, own)
-        leaves = ruling.target == "RETURN" or ruling.goes
-        rest = _both(under, all_others(own)) if leaves else under
-        limit = None if ruling.target in ("LOG", "NFLOG") else ruling.limit
-        if limit is not None:
-            self._check_limit(ruling, met)
-        if ruling.target == "RETURN":
-            if len(path) > 1:
-                return rest
-            self._add(met, _policy(chain), chain.name, ruling)
-        elif ruling.target in self.chains:
-            self._enter(ruling, met, path)
-            if ruling.goes and len(path) == 1:
-                self._add(met, _policy(chain), chain.name, ruling)
-        elif ruling.goes:
-            raise NotExpressible(f"there is no chain {ruling.target}")
-        else:
-            self._add(met, action_of(ruling), chain.name, ruling, limit=limit)
-            return under
-        return rest
-
-    def _check_limit(self, ruling: Ruling, met: list[Conditions]) -> None:
-        """A limit counts in one rule, behind all that it asks for; else it is another limit."""
-        line = ruling.rule.line
-        if ruling.target in self.chains or ruling.target == "RETURN" or ruling.goes:
-            raise NotExpressible("a limit decides who goes to, or leaves, a chain")
-        if self.table == "raw" or len(met) > 1 or line in self.limited:
-            raise NotExpressible("several rules would have to share one limit")
-        if ruling.asks_after_limit:
-            raise NotExpressible(
-                "the limit counts before the rest is asked", "put -m limit behind all other matches"
-            )
-        self.limited.add(line)
-
-    def _enter(self, ruling: Ruling, met: list[Conditions], path: tuple[str, ...]) -> None:
-        """A jump: the rules of the other chain, in this place."""
-        if ruling.target in path or len(path) >= MAX_DEPTH:
-            raise NotExpressible(f"the jumps to {ruling.target} go round, or too deep")
-        if met:
-            self._walk(self.chains[ruling.target], met, path)
-
-    def _known(self, alternatives: list[Conditions]) -> list[Conditions]:
-        """The alternatives without an interface that is not known in this base chain."""
-        unknown = _NO_INTERFACE.get((self.table, self.base))
-        result: list[Conditions] = []
-        for conditions in alternatives:
-            part = conditions.get(unknown or "")
-            if part is None:
-                result.append(conditions)
-            elif not part[0]:  # it must only not be one: that is so
-                result.append({key: one for key, one in conditions.items() if key != unknown})
-        return result
-
-    def _add(
-        self,
-        met: list[Conditions],
-        action: Action,
-        chain: str,
-        ruling: Ruling | None,
-        name: str = "",
-        limit: tuple[str, int] | None = None,
-    ) -> None:
-        if len(self.steps) + len(met) > MAX_STEPS:
-            raise NotExpressible(f"the chain would have more than {MAX_STEPS} rules")
+        action = self._action(ruling, unknown)
         if action == Action():
-            return
-        for target in action.targets:
-            self.changes[target.kind] += 1
-        rule = ruling.rule if ruling else None
-        notes = tuple(ruling.notes) if ruling else ()
-        name = ruling.name if ruling else name
-        for conditions in met:
-            self.steps.append(
-                Step(
-                    self.version,
-                    conditions,
-                    replace(action),
-                    name,
-                    "" if chain == self.base else chain,
-                    rule,
-                    notes,
-                    limit,
+            return []
+        segments = [
+            Segment(known(segment.alternatives, unknown), segment.counting)
+            for segment in ruling.segments
+        ]
+        if not all(segment.alternatives for segment in segments):
+            note = "left out: nothing meets it"
+            return [Step(self.table.version, {}, Action(), source=ruling.source, notes=(note,))]
+        first = Step(self.table.version, {}, action, ruling.name, ruling.source)
+        return self._linked(replace(first, notes=tuple(ruling.notes)), segments, unknown, 1)
+
+    def _action(self, ruling: Ruling, unknown: str) -> Action:
+        if ruling.target == "RETURN":
+            return Action("return")
+        if ruling.target in self.table.bases():
+            raise NotExpressible(f"{ruling.target} is where packets come from: no rule leads there")
+        if ruling.target in self.table.chains:
+            target = self._name(ruling.target, unknown)
+            return Action("goto" if ruling.goes else "jump", chain=target)
+        if ruling.goes:
+            raise NotExpressible(f"there is no chain {ruling.target}")
+        return action_of(ruling)
+
+    def _linked(self, step: Step, segments: list[Segment], unknown: str, number: int) -> list[Step]:
+        """The rule as one or more of ours; what must count behind other conditions gets a chain."""
+        first, rest = segments[0], segments[1:]
+        if not rest and first.counting and len(first.alternatives) > 1:
+            first, rest = Segment(first.alternatives), [Segment([{}], first.counting)]
+        if rest:
+            if step.action.verdict in ("return", "goto"):
+                raise NotExpressible(
+                    "the limit counts before the rest is asked",
+                    "put -m limit behind all other matches",
                 )
-            )
+            version, line = self.table.version, step.source.order if step.source else 0
+            key = (version, line, unknown, number)
+            name = self.names.name(self.table.name, key, f"line-{line}")
+            inner = self._linked(step, rest, unknown, number + 1)
+            self.family.chains[self.table.name, name] = Imported("", "", inner)
+            step = replace(step, action=Action("jump", chain=name), name="", notes=())
+        return [replace(step, conditions={**one, **first.counting}) for one in first.alternatives]
 
 
-def _policy(chain: SavedChain) -> Action:
-    """What becomes of a packet at the end of a chain that the kernel has by itself."""
-    return Action("drop" if chain.policy == "DROP" else "accept")
-
-
-def _both(first: list[Conditions], second: list[Conditions]) -> list[Conditions]:
-    result = [both for a in first for b in second if (both := conjoined(a, b)) is not None]
-    if len(result) > MAX_ALTERNATIVES:
-        raise NotExpressible("it would become too many rules")
-    return result
+def _packets(chain: SavedChain) -> str:
+    counters = chain.counters
+    if counters is None or not counters.packets:
+        return ""
+    return f"{counters.packets} packets, {counters.octets} octets"

@@ -1,15 +1,11 @@
-"""The words of an iptables rule as what it asks for: a table of its matches and their options."""
+"""A table of iptables' matches and their options, and of the options of its targets."""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
 from firewalld_py.imports import iptables_options as options
-from firewalld_py.imports.conditions import NotExpressible
-from firewalld_py.imports.iptables_options import Reader
-from firewalld_py.imports.ruling import Ruling
-from firewalld_py.imports.save_file import SavedRule, Word
-from firewalld_py.policy.names import PROTOCOLS
+from firewalld_py.imports.iptables_options import MatchReader, Reader
 
 # What would do for matches that the language does not have.
 ADVICE: Final = {
@@ -35,6 +31,18 @@ class Option(NamedTuple):
     read: Reader
 
 
+class Whole(NamedTuple):
+    """A match whose options are read together; `options` tells how many words follow each."""
+
+    options: dict[str, int]
+    read: MatchReader
+
+
+def _whole(read: MatchReader, **words: int) -> Whole:
+    """`limit_burst=1` is --limit-burst with one word."""
+    return Whole({f"--{name.replace('_', '-')}": count for name, count in words.items()}, read)
+
+
 _PORTS: Final = {
     **dict.fromkeys(("--sport", "--source-port"), Option(1, options.ports("sport"))),
     **dict.fromkeys(("--dport", "--destination-port"), Option(1, options.ports("dport"))),
@@ -54,7 +62,7 @@ BASIC: Final[dict[str, Option]] = {
     **dict.fromkeys(("-d", "--destination", "--dst"), Option(1, options.address("dst"))),
 }
 # Those of each match.
-MATCHES: Final[dict[str, dict[str, Option]]] = {
+MATCHES: Final[dict[str, dict[str, Option] | Whole]] = {
     "tcp": {
         **_PORTS,
         "--syn": Option(0, options.syn),
@@ -87,10 +95,7 @@ MATCHES: Final[dict[str, dict[str, Option]]] = {
     "connmark": {"--mark": Option(1, options.mark("connmark"))},
     "connlabel": {"--label": Option(1, options.label)},
     "comment": {"--comment": Option(1, options.comment)},
-    "limit": {
-        "--limit": Option(1, options.limit_rate),
-        "--limit-burst": Option(1, options.limit_burst),
-    },
+    "limit": _whole(options.limit, limit=1, limit_burst=1),
 }
 # What each target has of its own; others have nothing that we know.
 _MARKS: Final = ("--set-mark", "--set-xmark", "--and-mark", "--or-mark")
@@ -110,88 +115,3 @@ TARGET_ADVICE: Final = {
     "SET": "there are no sets that rules change",
     "TCPMSS": "packets are not changed: leave this rule in iptables, in its table mangle",
 }
-_SAME: Final = {"icmpv6": "icmp6", "ipv6-icmp": "icmp6"}
-
-
-def read_ruling(family: int, table: str, rule: SavedRule) -> Ruling:
-    """Read a rule's words; whatever is not known stands in its `faults` afterwards."""
-    ruling = Ruling(family, table, rule)
-    words = list(rule.words)
-    loaded: list[str] = []
-    while words:
-        negated = words[0] == Word("!")
-        if negated:
-            words.pop(0)
-        option = words.pop(0).text if words else ""
-        if option in ("-j", "--jump", "-g", "--goto") and words:
-            ruling.goes = option in ("-g", "--goto")
-            ruling.target = words.pop(0).text
-            ruling.options = _target_options(words)
-            _check_options(ruling)
-            break
-        if option in ("-m", "--match") and words:
-            loaded.append(_SAME.get(words[0].text, words[0].text))
-            words.pop(0)
-            _load(ruling, loaded[-1])
-            continue
-        if option in ("-p", "--protocol") and words:
-            loaded.append(_SAME.get(words[0].text, words[0].text))
-        _read_option(ruling, loaded, option, negated, words)
-    return ruling
-
-
-def _load(ruling: Ruling, match: str) -> None:
-    if match not in MATCHES:
-        ruling.faults.append(
-            NotExpressible(f"the import knows no match {match}", ADVICE.get(match, ""))
-        )
-
-
-def _read_option(
-    ruling: Ruling, loaded: list[str], option: str, negated: bool, words: list[Word]
-) -> None:
-    """One option with its words, which are taken away."""
-    known = BASIC.get(option)
-    of_match = ""
-    for match in reversed(loaded):
-        if known is None and option in MATCHES.get(match, ()):
-            known, of_match = MATCHES[match][option], match
-    if known is None or len(words) < known.words:
-        taken: list[str] = []
-        while words and not words[0].is_option():
-            taken.append(words.pop(0).text)
-        unknown = [match for match in loaded if match not in MATCHES and match not in PROTOCOLS]
-        if not unknown:  # else it is the option of a match that is reported already
-            of_match = loaded[-1] if loaded else ""
-            reason = f"the option {' '.join([option, *taken])} has no like in our language"
-            ruling.faults.append(NotExpressible(reason, ADVICE.get(of_match, "")))
-        return
-    if ruling.limit is not None and of_match not in ("", "limit", "comment"):
-        ruling.asks_after_limit = True
-    given = [words.pop(0).text for _ in range(known.words)]
-    try:
-        known.read(ruling, negated, given)
-    except NotExpressible as fault:
-        ruling.faults.append(fault)
-
-
-def _check_options(ruling: Ruling) -> None:
-    """A condition that stands behind the target must not be lost."""
-    for name, words in ruling.options.items():
-        if name not in TARGET_OPTIONS.get(ruling.target, ()):
-            what = " ".join([ruling.target, name, *words])
-            reason = f"{what} has no like in our language"
-            ruling.faults.append(NotExpressible(reason, TARGET_ADVICE.get(ruling.target, "")))
-
-
-def _target_options(words: list[Word]) -> dict[str, list[str]]:
-    """The options behind the target, each with its words."""
-    options: dict[str, list[str]] = {}
-    name = ""
-    for word in words:
-        if word.is_option():
-            name = word.text
-            options[name] = []
-        else:
-            options.setdefault(name, []).append(word.text)
-    return options

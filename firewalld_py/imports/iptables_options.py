@@ -30,6 +30,9 @@ MAX_SCATTERED: Final = 8  # bits of a mask with gaps that are written out as ran
 
 # Reads an option's words into the rule; raises NotExpressible.
 Reader = Callable[[Ruling, bool, list[str]], None]
+# All options of a match, each with whether it was negated and its words; and what reads them.
+Given = dict[str, tuple[bool, list[str]]]
+MatchReader = Callable[[Ruling, Given], None]
 
 
 def protocol(ruling: Ruling, negated: bool, words: list[str]) -> None:
@@ -321,15 +324,12 @@ def comment(ruling: Ruling, negated: bool, words: list[str]) -> None:  # noqa: A
     ruling.name = words[0]
 
 
-def limit_rate(ruling: Ruling, negated: bool, words: list[str]) -> None:
-    found = re.fullmatch(r"([0-9]{1,9})(?:/(s|m|h|d)[a-z]*)?", words[0])
+def limit(ruling: Ruling, given: Given) -> None:
+    """-m limit: its rate, and how many at once."""
+    negated, (text,) = given.get("--limit", (False, ["3/hour"]))  # as iptables
+    found = re.fullmatch(r"([0-9]{1,9})(?:/(s|m|h|d)[a-z]*)?", text)
     if negated or found is None:
-        raise NotExpressible(f"the limit {words[0]} cannot be read")
+        raise NotExpressible(f"the limit {text} cannot be read")
     units = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
-    burst = ruling.limit[1] if ruling.limit else 5  # as iptables
-    ruling.limit = (f"{int(found[1])}/{units[found[2] or 's']}", burst)
-
-
-def limit_burst(ruling: Ruling, negated: bool, words: list[str]) -> None:  # noqa: ARG001
-    rate = ruling.limit[0] if ruling.limit else "3/hour"  # as iptables
-    ruling.limit = (rate, _whole(words[0]))
+    burst = _whole(given.get("--limit-burst", (False, ["5"]))[1][0])
+    ruling.count_limit(f"{int(found[1])}/{units[found[2] or 's']}", burst)

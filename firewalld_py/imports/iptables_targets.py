@@ -71,9 +71,10 @@ def _log(ruling: Ruling) -> Action:
     left = sorted(set(LOG_ONLY) & set(options))
     if left:
         ruling.note(f"left out, for it only changes what the line says: {' '.join(left)}")
-    if ruling.limit is None:
+    limit = ruling.take_limit()
+    if limit is None:
         return Action(log=Log(prefix if prefix.strip() else "", _level(options)))
-    rate_text, burst = ruling.limit
+    rate_text, burst = limit
     try:
         per_second = rate(rate_text)
     except Fault as fault:

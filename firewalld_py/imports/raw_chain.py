@@ -8,14 +8,11 @@ the rule, for the packets that meet it, and the rule ends the chain.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from firewalld_py.imports.conditions import conjoined
+from firewalld_py.imports.steps import Step
 
-if TYPE_CHECKING:
-    from firewalld_py.imports.iptables import Step
-
-Faults = list[tuple["Step", str]]
+Faults = list[tuple[Step, str]]
 
 
 def in_kernels_way(steps: list[Step]) -> tuple[list[Step], Faults]:
@@ -72,7 +69,7 @@ def _before(step: Step, other: Step) -> Step:
     """The later step, for those that meet the first: to accept them is to do what that wants."""
     if other.action.verdict != "accept":
         return other
-    return replace(_ending(step), conditions=other.conditions, name="", rule=other.rule)
+    return replace(_ending(step), conditions=other.conditions, name="", source=other.source)
 
 
 def _ending(step: Step) -> Step:

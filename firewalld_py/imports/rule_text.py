@@ -7,7 +7,15 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, cast
 
-from firewalld_py.imports.conditions import Bits, Conditions, Interface, NotExpressible, Numbers
+from firewalld_py.imports.conditions import (
+    Bits,
+    Conditions,
+    Interface,
+    NotExpressible,
+    Numbers,
+    Words,
+)
+from firewalld_py.imports.ruling import COUNTING
 from firewalld_py.policy.addresses import BITS, address_text
 from firewalld_py.policy.checks import PROTOCOL_NAMES
 from firewalld_py.policy.model import Action, Log, Mark
@@ -44,8 +52,16 @@ def scalar(text: str) -> str:
     return text
 
 
+class Flow(str):
+    """A value that is YAML already."""
+
+    __slots__ = ()
+
+
 def flow(value: Value) -> str:
     """A value on one line."""
+    if isinstance(value, Flow):
+        return value
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {flow(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list):
@@ -86,13 +102,16 @@ def fields_of(
     family: int | None,
     conditions: Conditions,
     action: Action,
-    limit: tuple[str, int] | None = None,
 ) -> Fields:
     """The keys of a rule. `family` is 4 or 6, or None for a rule of both. Raises NotExpressible."""
     own: Fields = {}
     negated: Fields = {}
     for key, part in conditions.items():
-        wanted, unwanted = _TEXTS.get(key, _numbers)(key, part, family)
+        if isinstance(part, Words):
+            wanted: list[Value] = [Flow(part.wanted)] if part.wanted else []
+            unwanted: list[Value] = [Flow(text) for text in part.unwanted]
+        else:
+            wanted, unwanted = _TEXTS.get(key, _numbers)(key, part, family)
         icmp = "icmpv6" if key == "icmp" and family == 6 else key
         if wanted:
             own[icmp] = wanted[0] if len(wanted) == 1 else wanted
@@ -118,13 +137,11 @@ def fields_of(
         "icmpv6",
     )
     order += ("flags", "tcp_flags", "tcp_option", "length", "ttl", "dscp", "tos", "state")
-    for key in (*order, "mark", "connmark", "label"):
+    for key in (*order, "mark", "connmark", "label", *COUNTING):
         if key in own:
             result[key] = own[key]
     if negated:
         result["not"] = negated
-    if limit is not None:
-        result["limit"] = {"rate": limit[0], "burst": str(limit[1])}
     result.update(_action_fields(action))
     return result
 
@@ -139,7 +156,9 @@ def _action_fields(action: Action) -> Iterator[tuple[str, Value]]:
         parts.append({"zone": str(action.zone)})
     if action.helper is not None:
         parts.append({"helper": action.helper})
-    if action.reject is not None:
+    if action.chain is not None:
+        parts.append({action.verdict: action.chain})
+    elif action.reject is not None:
         parts.append("reject" if action.reject == "port-unreachable" else {"reject": action.reject})
     elif action.verdict != "continue":
         parts.append(action.verdict)

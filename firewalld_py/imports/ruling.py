@@ -1,35 +1,58 @@
-"""One rule of iptables while it is read."""
+"""One rule of another firewall while it is read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
 
 from firewalld_py.imports.conditions import (
     MAX_ALTERNATIVES,
     Conditions,
     NotExpressible,
+    Words,
     all_others,
     conjoined,
 )
-from firewalld_py.imports.save_file import SavedRule
+from firewalld_py.imports.steps import Source
+from firewalld_py.policy.matches_rate import RATE_KINDS
+
+# Conditions that count packets, in the order in which ours are asked, behind all others.
+COUNTING: Final = RATE_KINDS
+
+
+@dataclass(slots=True)
+class Segment:
+    """Conditions as one rule of ours can ask them: alternatives, then those that count packets."""
+
+    alternatives: list[Conditions]
+    counting: Conditions = field(default_factory=dict)
 
 
 class Ruling:
-    """One rule while it is read: what it asks for, its target, and what cannot be expressed."""
+    """One rule while it is read: what it asks for, its target, and what cannot be expressed.
 
-    def __init__(self, family: int, table: str, rule: SavedRule) -> None:
+    What stands behind a condition that counts packets is a segment of its own: only what the one
+    before lets through may come to it.
+    """
+
+    def __init__(self, family: int, table: str, source: Source) -> None:
         self.family = family
         self.table = table
-        self.rule = rule
-        self.alternatives: list[Conditions] = [{}]
-        self.name = ""
+        self.source = source
+        self.segments = [Segment([{}])]
         self.limit: tuple[str, int] | None = None
-        self.asks_after_limit = False
+        self.name = ""
         self.target = ""
         self.goes = False  # -g: it does not come back to this chain
         self.options: dict[str, list[str]] = {}
         self.faults: list[NotExpressible] = []
         self.notes: list[str] = []
+
+    @property
+    def leaves(self) -> bool:
+        """Whether packets leave the chain by it."""
+        return self.goes or self.target == "RETURN"
 
     def note(self, text: str) -> None:
         """Tell above the rule what was changed."""
@@ -38,16 +61,48 @@ class Ruling:
 
     def ask(self, alternatives: Iterable[Conditions]) -> None:
         """Conjoin with alternatives of which no two match the same packet."""
+        if self.segments[-1].counting:
+            self.segments.append(Segment([{}]))
+        segment = self.segments[-1]
         choices = list(alternatives)
-        self.alternatives = [
+        segment.alternatives = [
             both
-            for own in self.alternatives
+            for own in segment.alternatives
             for choice in choices
             if (both := conjoined(own, choice)) is not None
         ]
-        if len(self.alternatives) > MAX_ALTERNATIVES:
+        if len(segment.alternatives) > MAX_ALTERNATIVES:
             raise NotExpressible("it would become too many rules")
 
     def ask_for(self, conditions: Conditions, *, negated: bool) -> None:
         """Conjoin with the conditions or their inverse."""
         self.ask(all_others([conditions]) if negated else [conditions])
+
+    def count(self, key: str, text: str, *, negated: bool) -> None:
+        """Ask one of COUNTING, `text` being its value in YAML."""
+        segment = self.segments[-1]
+        if any(COUNTING.index(other) >= COUNTING.index(key) for other in segment.counting):
+            segment = Segment([{}])
+            self.segments.append(segment)
+        segment.counting[key] = Words("", (text,)) if negated else Words(text)
+
+    def count_limit(self, rate: str, burst: int) -> None:
+        """Ask for a plain limit, which the rule's log line may have by itself."""
+        self.count("limit", f"{{rate: {rate}, burst: {burst}}}", negated=False)
+        self.limit = (rate, burst)
+
+    def take_limit(self) -> tuple[str, int] | None:
+        """Take the plain limit away if it stands last."""
+        last = self.segments[-1].counting
+        if self.limit is None or not last or list(last)[-1] != "limit" or len(self.segments) > 1:
+            return None
+        del last["limit"]
+        return self.limit
+
+    def problem(self) -> NotExpressible | None:
+        """All that is wrong with it, in one."""
+        if not self.faults:
+            return None
+        reasons = dict.fromkeys(fault.reason for fault in self.faults)
+        advice = dict.fromkeys(fault.advice for fault in self.faults if fault.advice)
+        return NotExpressible("; ".join(reasons), "; ".join(advice))

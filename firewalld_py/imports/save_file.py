@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from firewalld_py.imports.steps import Counters
+
 MAX_RULES: Final = 100_000  # of one file
+MAX_CHAINS: Final = 3000  # of one table: a chain may become two of ours
 _COUNTERS: Final = re.compile(r"\[([0-9]+):([0-9]+)\]")
 
 
@@ -25,14 +28,6 @@ class Word(NamedTuple):
 
     def is_option(self) -> bool:
         return not self.quoted and (self.text == "!" or self.text.startswith("-"))
-
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """Packets and octets that a rule or a policy has seen."""
-
-    packets: int
-    octets: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +113,8 @@ def read_save(text: str) -> SavedFile:
             if table is None:
                 raise SaveError(number, "expected a table such as *filter: is it iptables-save's?")
             rules += _add(table, number, line)
+            if len(table) > MAX_CHAINS:
+                raise SaveError(number, f"more than {MAX_CHAINS} chains in one table")
             if rules > MAX_RULES:
                 raise SaveError(number, f"more than {MAX_RULES} rules")
     if not saved.tables:

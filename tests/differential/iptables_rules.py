@@ -63,13 +63,17 @@ class Rules:
         return lines
 
     def filter(self) -> list[str]:
+        """Chains that lead to later ones, some of them many deep; FORWARD leads to a few."""
         lines = [":INPUT ACCEPT [0:0]", ":OUTPUT ACCEPT [0:0]"]
         lines.append(f":FORWARD {self.rng.choice(('ACCEPT', 'DROP'))} [0:0]")
-        users = ["u1", "u2", "u3"]
+        users = [f"u{number}" for number in range(1, 1 + self.rng.choice((3, 3, 5, 12)))]
         lines += [f":{name} - [0:0]" for name in users]
         for at, chain in enumerate(["FORWARD", *users]):
+            below = users[at : at + 4]
             for _ in range(self.rng.randrange(1, 7)):
-                lines.append(self.rule(chain, "filter", users[at:]))
+                lines.append(self.rule(chain, "filter", below))
+            if below and self.rng.random() < 0.5:  # else few packets come far
+                lines.append(f"-A {chain} {self.rng.choice(('-j', '-g'))} {below[0]}")
         return lines
 
     def rule(self, chain: str, table: str, chains: list[str]) -> str:
@@ -180,8 +184,11 @@ class Rules:
         else:
             kinds += ["ACCEPT", "ACCEPT", "DROP", "REJECT", "CONNMARK", "NFLOG", "LIMITED"]
         if chains:
-            kinds += ["JUMP", "JUMP", "GOTO"]
+            kinds += ["JUMP", "JUMP", "GOTO", "GOTO", "SOMETIMES"]
         kind = rng.choice(kinds)
+        sometimes = "-j RETURN"
+        if chains and rng.random() < 0.7:
+            sometimes = f"{rng.choice(('-j', '-g'))} {rng.choice(chains)}"
         mark = rng.choice(
             ("--set-mark 0x1", "--set-xmark 0x2/0x3", "--or-mark 0x10", "--and-mark 0xf0")
         )
@@ -196,6 +203,7 @@ class Rules:
             "ZONE": lambda: f"-j CT --zone {rng.choice((1, 7))}",
             "JUMP": lambda: f"-j {rng.choice(chains)}",
             "GOTO": lambda: f"-g {rng.choice(chains)}",
+            "SOMETIMES": lambda: f"-m limit --limit 1/day --limit-burst 3 {sometimes}",
             "REJECT": lambda: f"-j REJECT --reject-with {self.reject(protocol)}",
         }
         word = words.get(kind)

@@ -1,4 +1,9 @@
-"""What is imported from iptables judges as iptables does, packet for packet, in the real kernel."""
+"""What is imported from iptables judges as iptables does, packet for packet, in the real kernel.
+
+Chains of iptables become chains of ours, and so this is also where our jump, goto and return are
+held against the kernel's: chains are nested up to twelve deep, entered by goto from within a jump,
+and left by RETURN anywhere, some of it only as long as a limit allows.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +17,11 @@ import pytest
 
 from firewalld_py.conntrack.engine import Conntrack
 from firewalld_py.conntrack.tracker import Settings
-from firewalld_py.imports.document import TOOLS, make_document
-from firewalld_py.imports.iptables import Left, import_family
+from firewalld_py.imports.document import make_document
+from firewalld_py.imports.iptables import import_families
+from firewalld_py.imports.policies import TOOLS
 from firewalld_py.imports.save_file import read_save
+from firewalld_py.imports.steps import Left
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.pipeline import Firewall
 from firewalld_py.policy.compile import compile_policy
@@ -52,7 +59,9 @@ class Namespace:
 
 
 def imported(saved: dict[int, str]) -> tuple[str, list[Left]]:
-    return make_document([import_family(family, read_save(text)) for family, text in saved.items()])
+    return make_document(
+        import_families({family: read_save(text) for family, text in saved.items()})
+    )
 
 
 def our_firewall(text: str) -> Firewall:

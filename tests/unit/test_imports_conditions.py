@@ -50,7 +50,7 @@ def meets(packet: Packet, conditions: Conditions) -> bool:
         elif isinstance(part, Numbers):
             if not any(low <= values[key] <= high for low, high in part.ranges):
                 return False
-        else:
+        elif isinstance(part, Bits):
             value, mask = part.wanted
             if values[key] & mask != value:
                 return False

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from firewalld_py.imports.document import described, make_document
-from firewalld_py.imports.iptables import import_family
+from firewalld_py.imports.iptables import import_families, import_family
 from firewalld_py.imports.save_file import SaveError, read_save, words_of
 from firewalld_py.policy.load import parse_rules
 from tests.project import ROOT
@@ -98,7 +98,11 @@ def rule_of(rule: str, family: int = 4, table: str = "filter", chain: str = "FOR
          "{family: ipv4, proto: tcp, not: {tcp_option: 5}, action: drop}"),
         ("-p icmp -m limit --limit 3/min --limit-burst 9 -j ACCEPT",
          "{family: ipv4, proto: icmp, limit: {rate: 3/minute, burst: 9}, action: accept}"),
-        ("-j RETURN", "{family: ipv4, action: drop}"),
+        ("-j RETURN", "{family: ipv4, action: return}"),
+        ("-j a", "{family: ipv4, action: {jump: a}}"),
+        ("-p tcp -g b", "{family: ipv4, proto: tcp, action: {goto: b}}"),
+        ("-m limit --limit 3/min -j a",
+         "{family: ipv4, limit: {rate: 3/minute, burst: 5}, action: {jump: a}}"),
     ],
 )  # fmt: skip
 def test_a_rule_goes_over(theirs: str, ours: str) -> None:
@@ -132,9 +136,7 @@ def test_ip6tables_rules_are_of_ipv6() -> None:
     ("rule", "reason"),
     [
         ("-m addrtype --dst-type LOCAL -j ACCEPT", "no match addrtype"),
-        ("-m limit --limit 3/min -j a", "a limit decides"),
-        ("-m limit --limit 3/min -m state --state NEW -j ACCEPT", "counts before"),
-        ("-p tcp -m multiport --ports 22 -m limit --limit 3/min -j ACCEPT", "share one limit"),
+        ("-j FORWARD", "where packets come from"),
         ("-m conntrack --ctstate DNAT -j ACCEPT", "no state DNAT"),
         ("-m conntrack --ctdir REPLY -j ACCEPT", "--ctdir REPLY"),
         ("-j ACCEPT -m owner --uid-owner 0", "ACCEPT -m owner"),
@@ -172,39 +174,125 @@ def test_either_port_becomes_two_rules() -> None:
     assert "dport: 22" in rules[1]
 
 
-def test_a_chain_is_conjoined_with_what_jumps_to_it() -> None:
+def test_what_a_limit_lets_through_is_asked_in_a_chain_of_its_own() -> None:
+    rules, left = imported("-m limit --limit 3/min -p tcp -m state --state NEW -j ACCEPT")
+    assert not left
+    assert rules == [
+        "{family: ipv4, proto: tcp, limit: {rate: 3/minute, burst: 5}, action: {jump: line-5}}",
+        "{family: ipv4, state: new, action: accept}",
+    ]
+
+
+def test_two_rules_share_one_limit_in_a_chain_of_its_own() -> None:
+    rules, left = imported("-p tcp -m multiport --ports 22 -m limit --limit 3/min -j ACCEPT")
+    assert not left
+    assert rules == [
+        "{family: ipv4, proto: tcp, sport: 22, action: {jump: line-5}}",
+        "{family: ipv4, proto: tcp, dport: 22, not: {sport: 22}, action: {jump: line-5}}",
+        "{family: ipv4, limit: {rate: 3/minute, burst: 5}, action: accept}",
+    ]
+
+
+def test_chains_stay_what_they_are() -> None:
     rules, left = imported(
         "-i lan0 -j a", "-j ACCEPT", "-A a -p tcp -m tcp --dport 22 -j RETURN",
-        "-A a -p tcp -m tcp --dport 22:23 -j DROP", "-A a -i wan0 -j ACCEPT", "-A a -g b",
-        "-A a -j ACCEPT", "-A b -s 10.1.0.1/32 -j DROP",
+        "-A a -i wan0 -g b", "-A b -s 10.1.0.1/32 -j DROP",
     )  # fmt: skip
     assert not left
     assert rules == [
-        "{family: ipv4, in: lan0, proto: tcp, dport: 23, action: drop}",
-        "{in: lan0, src: 10.1.0.1, not: {proto: tcp}, action: drop}",
-        "{in: lan0, proto: tcp, src: 10.1.0.1, not: {dport: 22}, action: drop}",
+        "{family: ipv4, in: lan0, action: {jump: a}}",
         "{family: ipv4, action: accept}",
+        "{family: ipv4, proto: tcp, dport: 22, action: return}",
+        "{family: ipv4, in: wan0, action: {goto: b}}",
+        "{src: 10.1.0.1, action: drop}",
     ]
+
+
+def test_chains_of_both_families_are_one() -> None:
+    text = (
+        "*filter\n:FORWARD DROP\n:web - [0:0]\n-A FORWARD -j web\n-A web -i lan0 -j ACCEPT\nCOMMIT"
+    )
+    made, left = make_document(import_families({4: read_save(text), 6: read_save(text)}))
+    assert not left
+    assert made.count("web:") == 1
+    assert made.count("- {in: lan0, action: accept}") == 1
+
+
+def test_a_chain_that_knows_less_of_its_packets_is_made_twice() -> None:
+    text = """*filter
+:INPUT DROP
+:FORWARD DROP
+:shared -
+-A INPUT -j shared
+-A FORWARD -j shared
+-A shared -o wan0 -j DROP
+-A shared ! -o wan1 -j ACCEPT
+COMMIT"""
+    made, left = make_document([import_family(4, read_save(text))])
+    assert not left
+    lines = [line.strip() for line in made.splitlines()]
+    at = lines.index("shared-input:")
+    assert lines[at + 1 : at + 4] == [
+        "# -A shared -o wan0 -j DROP",
+        "#   left out: nothing meets it",
+        "- {family: ipv4, action: accept}",
+    ]
+    at = lines.index("shared:")
+    assert lines[at + 1 : at + 3] == [
+        "- {family: ipv4, out: wan0, action: drop}",
+        "- {family: ipv4, not: {out: wan1}, action: accept}",
+    ]
+
+
+def test_names_of_chains_are_kept_where_they_can_be() -> None:
+    names = ("DOCKER", "input", "a/b", "a,b", "null", "x" * 28)
+    lines = ["*filter", ":FORWARD DROP", *(f":{name} -" for name in names)]
+    lines += [*(f"-A FORWARD -j {name}" for name in names), "COMMIT"]
+    text = "\n".join(lines)
+    made, left = make_document([import_family(4, read_save(text))])
+    assert not left
+    (filter_, _) = parse_rules(made, "rules.yaml")
+    assert filter_ is not None
+    users = [chain.name for chain in filter_.chains if chain.user]
+    assert users == ["DOCKER", "input-2", "a-b", "a-b-2", "null", "x" * 28]
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ("-m limit --limit 3/min -m state --state NEW -j RETURN", "counts before"),
+        ("-p tcp -m multiport --ports 22 -m limit --limit 3/min -g a", "counts before"),
+        ("-g nowhere", "no chain nowhere"),
+    ],
+)
+def test_who_leaves_a_chain_must_be_known(rule: str, reason: str) -> None:
+    rules, left = imported(rule, "-s 10.1.0.1/32 -j ACCEPT")
+    assert not rules
+    assert reason in left[0]
+    assert "comes after line 5" in left[1]
 
 
 def test_what_follows_a_return_that_cannot_be_said_is_left_out_too() -> None:
     rules, left = imported(
-        "-j a", "-j DROP", "-A a -m addrtype --src-type LOCAL -j RETURN", "-A a -j ACCEPT"
+        "-j a", "-j DROP", "-A a -m owner --uid-owner 0 -j RETURN", "-A a -j ACCEPT"
     )
-    assert rules == ["{family: ipv4, action: drop}"]
+    assert rules == ["{family: ipv4, action: {jump: a}}", "{family: ipv4, action: drop}"]
     assert len(left) == 2
 
 
-def test_chains_that_go_round_are_told() -> None:
-    rules, left = imported("-j a", "-A a -j b", "-A b -j a", "-A b -j DROP")
+def test_what_follows_a_goto_that_our_language_refuses_is_left_out_too() -> None:
+    rules, left = imported(
+        "-m limit --limit 3/min --limit-burst 0 -g a", "-j ACCEPT", "-A a -j DROP"
+    )
     assert rules == ["{family: ipv4, action: drop}"]
+    assert "burst" in left[0]
+    assert "it comes after" in left[1]
+
+
+def test_chains_that_go_round_are_told() -> None:
+    _, left = imported("-j a", "-A a -j b", "-A b -j a", "-A b -j DROP")
     assert len(left) == 1
-    assert "go round" in left[0]
-
-
-def test_a_mark_that_changes_on_the_way_is_not_asked_twice() -> None:
-    _, left = imported("-m mark --mark 0x1 -j a", "-A a -j MARK --set-mark 0x2", "-A a -j ACCEPT")
-    assert left == ["a mark that decides who comes here is changed on the way"]
+    assert "in a circle" in left[0]
 
 
 def test_an_interface_that_input_does_not_know_fits_no_name() -> None:
@@ -212,7 +300,45 @@ def test_an_interface_that_input_does_not_know_fits_no_name() -> None:
         "-j a", "-A a -o wan0 -j ACCEPT", "-A a ! -o wan0 -j DROP", chain="INPUT"
     )
     assert not left
-    assert rules == ["{family: ipv4, action: drop}"]
+    assert rules == ["{family: ipv4, action: {jump: a}}", "{family: ipv4, action: drop}"]
+
+
+def test_raw_chains_stay_chains_where_nothing_must_be_moved() -> None:
+    rules, left = imported(
+        "-i lan0 -j a", "-s 10.9.0.0/16 -j DROP", "-A a -p udp -j CT --notrack",
+        "-A a -p tcp -m tcp --dport 21 -j CT --helper ftp", table="raw", chain="PREROUTING",
+        policy="ACCEPT",
+    )  # fmt: skip
+    assert not left
+    assert rules[0] == "{in: lan0, proto: udp, src: 10.9.0.0/16, action: drop}"
+    rules, left = imported(
+        "-s 10.9.0.0/16 -j DROP", "-i lan0 -j a", "-A a -p udp -j CT --notrack",
+        "-A a -p tcp -m tcp --dport 21 -j CT --helper ftp", table="raw", chain="PREROUTING",
+        policy="ACCEPT",
+    )  # fmt: skip
+    assert not left
+    assert rules[:2] == [
+        "{src: 10.9.0.0/16, action: drop}",
+        "{family: ipv4, in: lan0, action: {jump: a}}",
+    ]
+
+
+def test_who_returns_meets_the_policy_of_the_own_family() -> None:
+    four = "*filter\n:INPUT DROP\nCOMMIT\n"
+    six = (
+        "*filter\n:INPUT ACCEPT\n:a -\n-A INPUT -i lan0 -j RETURN\n-A INPUT -i wan0 -g a\n"
+        "-A a -j LOG\nCOMMIT\n"
+    )
+    made, left = make_document(import_families({4: read_save(four), 6: read_save(six)}))
+    assert not left
+    lines = [line.strip() for line in made.splitlines()]
+    assert "- {family: ipv6, in: lan0, action: accept}" in lines
+    assert "- {family: ipv6, in: wan0, action: {goto: a-accept6}}" in lines
+    at = lines.index("a-accept6:")
+    assert lines[at + 1 : at + 3] == [
+        "- {family: ipv6, action: {jump: a}}",
+        "- {family: ipv6, action: accept}",
+    ]
 
 
 def test_what_comes_after_notrack_in_raw_comes_before_it_in_ours() -> None:
@@ -242,9 +368,7 @@ def test_of_two_zones_the_first_counts() -> None:
 def test_families_with_other_policies_keep_them() -> None:
     four = "*filter\n:INPUT DROP [0:0]\nCOMMIT\n"
     six = "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n"
-    made, left = make_document(
-        [import_family(4, read_save(four)), import_family(6, read_save(six))]
-    )
+    made, left = make_document(import_families({4: read_save(four), 6: read_save(six)}))
     assert not left
     assert "policy: drop" in made
     assert "- {name: policy of ip6tables, family: ipv6, action: accept}" in made
@@ -300,12 +424,12 @@ def test_what_is_no_iptables_save_is_refused_with_its_line(text: str, message: s
 
 @pytest.mark.parametrize("name", ["gateway", "ufw", "docker"])
 def test_a_real_rule_set_becomes_what_stands_beside_it(name: str) -> None:
-    families = [
-        import_family(version, read_save(path.read_text()))
+    files = {
+        version: read_save(path.read_text())
         for version, path in ((4, SAMPLES / f"{name}.save"), (6, SAMPLES / f"{name}.save6"))
         if path.exists()
-    ]
-    made, _ = make_document(families)
+    }
+    made, _ = make_document(import_families(files))
     assert made == Path(SAMPLES / f"{name}.yaml").read_text()
     assert parse_rules(made, "rules.yaml")[1] == []
 
