@@ -17,8 +17,7 @@ from firewalld_py.conntrack.connection import (
     CtInfo,
 )
 from firewalld_py.packet.packet import Packet
-from firewalld_py.policy.addresses import address_text
-from firewalld_py.policy.checks import PROTOCOL_NAMES
+from firewalld_py.policy.flow_text import octets_text, protocol_name
 from firewalld_py.policy.names import PORT_PROTOCOLS, TCP
 from firewalld_py.rules.machine import Machine
 from firewalld_py.rules.matches_link import BROADCAST, MULTICAST, UNICAST, packet_type
@@ -73,7 +72,7 @@ def _of_protocol(numbers: frozenset[int]) -> Fact:
     def say(packet: Packet, info: CtInfo) -> str:  # noqa: ARG001
         if packet.protocol in numbers:
             return ""
-        return f"the packet is {PROTOCOL_NAMES.get(packet.protocol, str(packet.protocol))}"
+        return f"the packet is {protocol_name(packet.protocol)}"
 
     return say
 
@@ -125,14 +124,12 @@ def _octets(packet: Packet, info: CtInfo, connection: Connection) -> str:  # noq
 
 
 def _protocol(packet: Packet, info: CtInfo, connection: Connection) -> str:  # noqa: ARG001
-    return f"its connection is {PROTOCOL_NAMES.get(connection.protocol, str(connection.protocol))}"
+    return f"its connection is {protocol_name(connection.protocol)}"
 
 
 def _address(direction: int, *, of_destination: bool) -> ConnectionFact:
     def say(packet: Packet, info: CtInfo, connection: Connection) -> str:  # noqa: ARG001
-        address = connection.address(direction, of_destination)
-        family = 4 if len(address) == 4 else 6
-        return f"its connection has {address_text(family, int.from_bytes(address, 'big'))}"
+        return f"its connection has {octets_text(connection.address(direction, of_destination))}"
 
     return say
 

@@ -28,11 +28,8 @@ from firewalld_py.packet.reasons import OK, POLICY, RULE
 from firewalld_py.pipeline import BEFORE_TRACKING, Decision, Firewall
 from firewalld_py.policy.checks import IMPLIED
 from firewalld_py.policy.compile import Plan
-from firewalld_py.policy.condition_text import (
-    Facts,
-    connection_text,
-    protocol_name,
-)
+from firewalld_py.policy.condition_text import Facts
+from firewalld_py.policy.flow_text import connection_text, protocol_name
 from firewalld_py.policy.model import Match, Policy
 from firewalld_py.policy.model import Rule as PolicyRule
 from firewalld_py.policy.reason_text import reason_text

@@ -18,9 +18,9 @@ from firewalld_py.conntrack.tracker import make_settings
 from firewalld_py.packet.reasons import OK, REASON_NAMES, RULE
 from firewalld_py.pipeline import Decision, Firewall
 from firewalld_py.policy.compile import Plan, compile_policy
-from firewalld_py.policy.condition_text import end_text
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.errors import Problem, nearest, quoted
+from firewalld_py.policy.flow_text import end_text
 from firewalld_py.policy.matches_connection import CONNECTION_KINDS
 from firewalld_py.policy.matches_link import LINK_KINDS
 from firewalld_py.policy.model import Policy
