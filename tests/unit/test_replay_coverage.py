@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP, fragment
-from scapy.packet import Raw
+from scapy.packet import Packet, Raw
 
 from firewalld_py.cli.main import main
 from firewalld_py.cli.replay_coverage import (
@@ -48,7 +48,7 @@ filter:
       - {name: nobody, action: drop}
 """
 OUT: dict[str, Any] = {"src": "10.1.0.5", "dst": "203.0.113.9"}
-PACKETS = [
+PACKETS: list[Packet] = [
     IP(**OUT) / TCP(sport=1, dport=80, flags="S"),
     IP(**OUT) / TCP(sport=2, dport=80, flags="S"),
     IP(**OUT) / UDP(sport=2, dport=9),
@@ -132,7 +132,7 @@ def test_a_datagram_in_fragments_counts_once(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = IP(**OUT, id=7) / UDP(sport=1, dport=9) / Raw(bytes(3000))
-    write_capture(here / "a.pcap", fragment(whole, 1000))
+    write_capture(here / "a.pcap", fragment(whole, 1000))  # type: ignore[no-untyped-call]
     assert replay("--coverage", "--json") == 0
     chains = json.loads(capsys.readouterr().out)["chains"]
     (forward,) = (chain for chain in chains if chain["chain"] == "filter/forward")
