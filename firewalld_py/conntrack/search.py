@@ -21,6 +21,7 @@ from firewalld_py.conntrack.flow import (
 from firewalld_py.conntrack.table import PARTS, Table
 
 ANY: Final = -1
+PARTS_OF_WANTED: Final = ("protocol", "zone", "src", "dst", "sport", "dport", "directions")
 LOOKS_PER_PART: Final = 8  # that a part costs at least, even if nothing is in it
 
 
@@ -92,31 +93,26 @@ class Wanted:
 
 def wanted_from_text(said: dict[str, str]) -> Wanted:
     """What as_text() has made. Raises SearchError for anything else."""
-    wanted = Wanted()
+    for name in said:
+        if name not in PARTS_OF_WANTED:
+            raise SearchError(f"connections are not found by {name}")
     try:
-        for name, text in said.items():
-            if name == "protocol":
-                wanted.protocol = int(text)
-            elif name == "zone":
-                wanted.zone = int(text)
-            elif name == "src":
-                wanted.src = _addresses(text)
-            elif name == "dst":
-                wanted.dst = _addresses(text)
-            elif name == "sport":
-                wanted.sport = _ports(text)
-            elif name == "dport":
-                wanted.dport = _ports(text)
-            elif name == "directions":
-                wanted.directions = tuple([_direction(number) for number in text.split(",")])
-            else:
-                raise SearchError(f"connections are not found by {name}")
+        return Wanted(
+            int(said.get("protocol", "-1")),
+            int(said.get("zone", "-1")),
+            _addresses(said.get("src")),
+            _addresses(said.get("dst")),
+            _ports(said.get("sport")),
+            _ports(said.get("dport")),
+            tuple([_direction(number) for number in said.get("directions", "0").split(",")]),
+        )
     except (ValueError, AttributeError, TypeError) as fault:
         raise SearchError(f"not what a connection can be found by: {fault}") from fault
-    return wanted
 
 
-def _addresses(text: str) -> tuple[bytes, bytes]:
+def _addresses(text: str | None) -> tuple[bytes, bytes] | None:
+    if text is None:
+        return None
     low, _dash, high = text.partition("-")
     bounds = bytes.fromhex(low), bytes.fromhex(high)
     if len(bounds[0]) not in (4, 16) or len(bounds[0]) != len(bounds[1]):
@@ -124,7 +120,9 @@ def _addresses(text: str) -> tuple[bytes, bytes]:
     return bounds
 
 
-def _ports(text: str) -> tuple[int, int]:
+def _ports(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
     low, _dash, high = text.partition("-")
     return int(low), int(high)
 

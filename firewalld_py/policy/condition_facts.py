@@ -6,17 +6,14 @@ from collections.abc import Callable
 from typing import Final
 
 from firewalld_py.conntrack.connection import (
-    ASSURED,
-    CONFIRMED,
     DIRECTION_NAMES,
-    EXPECTED,
     ORIGINAL,
     REPLY,
-    SEEN_REPLY,
     Connection,
     CtInfo,
 )
 from firewalld_py.packet.packet import Packet
+from firewalld_py.policy.connection_text import status_names
 from firewalld_py.policy.flow_text import octets_text, protocol_name
 from firewalld_py.policy.names import PORT_PROTOCOLS, TCP
 from firewalld_py.rules.machine import Machine
@@ -27,12 +24,6 @@ Fact = Callable[[Packet, CtInfo], str]
 ConnectionFact = Callable[[Packet, CtInfo, Connection], str]
 
 NO_CONNECTION: Final = "the packet has no connection"
-_STATUSES: Final = (
-    (EXPECTED, "expected"),
-    (SEEN_REPLY, "seen-reply"),
-    (ASSURED, "assured"),
-    (CONFIRMED, "confirmed"),
-)
 
 
 def _ttl(packet: Packet, info: CtInfo) -> str:  # noqa: ARG001
@@ -94,8 +85,7 @@ def _direction(packet: Packet, info: CtInfo, connection: Connection) -> str:  # 
 
 
 def _status(packet: Packet, info: CtInfo, connection: Connection) -> str:  # noqa: ARG001
-    names = [name for bit, name in _STATUSES if connection.status & bit]
-    return f"its connection is {', '.join(names) or 'none of these'}"
+    return f"its connection is {', '.join(status_names(connection)) or 'none of these'}"
 
 
 def _helper(packet: Packet, info: CtInfo) -> str:  # noqa: ARG001

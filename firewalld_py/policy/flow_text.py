@@ -9,6 +9,7 @@ from firewalld_py.conntrack.flow import (
     protocol_of,
     source,
     source_port,
+    zone_of,
 )
 from firewalld_py.policy.addresses import address_text
 from firewalld_py.policy.checks import PROTOCOL_NAMES
@@ -44,6 +45,18 @@ def flow_text(key: bytes) -> str:
         end_text(destination(key), destination_port(key) if with_ports else 0),
     )
     return f"{protocol_name(protocol)} {' > '.join(ends)}"
+
+
+def flow_entry(key: bytes) -> dict[str, str | int]:
+    """A flow by name; of ICMP and GRE what stands in the place of ports is told as such."""
+    return {
+        "protocol": protocol_name(protocol_of(key)),
+        "src": octets_text(source(key)),
+        "sport": source_port(key),
+        "dst": octets_text(destination(key)),
+        "dport": destination_port(key),
+        "zone": zone_of(key),
+    }
 
 
 def connection_text(connection: Connection) -> str:

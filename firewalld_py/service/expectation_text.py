@@ -5,15 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from firewalld_py.conntrack.expectation import ANY_PORT, INACTIVE, PERMANENT
-from firewalld_py.conntrack.flow import (
-    destination,
-    destination_port,
-    protocol_of,
-    source,
-    source_port,
-    zone_of,
-)
-from firewalld_py.policy.flow_text import octets_text, protocol_name
+from firewalld_py.policy.flow_text import flow_entry, octets_text, protocol_name
 from firewalld_py.service.messages import Expected
 
 FLAG_NAMES: Final = {PERMANENT: "permanent", INACTIVE: "inactive"}
@@ -32,18 +24,7 @@ def expectation_entry(expected: Expected) -> dict[str, Any]:
         "class": expected.kind,
         "given_helper": expected.given,
         "flags": [name for flag, name in FLAG_NAMES.items() if expected.flags & flag],
-        "master": _flow(expected.master),
-    }
-
-
-def _flow(key: bytes) -> dict[str, Any]:
-    return {
-        "protocol": protocol_name(protocol_of(key)),
-        "src": octets_text(source(key)),
-        "sport": source_port(key),
-        "dst": octets_text(destination(key)),
-        "dport": destination_port(key),
-        "zone": zone_of(key),
+        "master": flow_entry(expected.master),
     }
 
 
