@@ -112,7 +112,7 @@ class Firewall:
 
     def _judge(self, packet: Packet, meta: PacketMeta, now: float) -> Decision:
         """The steps after parsing."""
-        raw_chain, filter_chain = self._chains(meta.hook)
+        raw_chain, filter_chain = self.chains(meta.hook)
 
         raw = raw_chain.evaluate(packet, BEFORE_TRACKING, meta.mark, now)
         if raw.verdict == DROP:
@@ -154,7 +154,7 @@ class Firewall:
             return decision
         if reason == FRAGMENT:
             return self._judge(parse(packet.data, meta, True), meta, now)
-        _raw_chain, filter_chain = self._chains(meta.hook)
+        _raw_chain, filter_chain = self.chains(meta.hook)
         decision = Decision(DROP, reason, packet, BEFORE_TRACKING, filter_chain, meta.mark)
         decision.held = reason == FRAGMENT_INCOMPLETE
         return decision
@@ -166,8 +166,11 @@ class Firewall:
         self._reassembler.dropped = []
         return dropped
 
-    def _chains(self, hook: int) -> tuple[Chain, Chain]:
-        """A packet seen in INPUT or FORWARD has come through prerouting, one in OUTPUT has not."""
+    def chains(self, hook: int) -> tuple[Chain, Chain]:
+        """The raw chain and the filter chain that judge what this hook has seen.
+
+        A packet seen in INPUT or FORWARD has come through prerouting, one in OUTPUT has not.
+        """
         ruleset = self.ruleset
         if hook == HOOK_OUTPUT:
             return ruleset.raw_output, ruleset.filter_output

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from firewalld_py.cli.exits import FAILURE, OK, USAGE
+from firewalld_py.cli.explain_connection import explain_connection
 from firewalld_py.cli.explain_text import print_json, print_text
 from firewalld_py.cli.replay import HOOKS, Replay, config_of
 from firewalld_py.cli.replay_routes import RouteError, Routes
@@ -30,13 +31,24 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         description="Show what the rules do with a packet: its state and why, every rule that is "
         "tried with the first condition that fails, the verdict, and the line that decides. The "
         "packet is said in words, as in=wan0 src=203.0.113.9 dst=10.1.0.5 proto=tcp dport=22 "
-        "flags=syn, or is number N of a capture, judged after all that stand before it.",
+        "flags=syn, or is number N of a capture, judged after all that stand before it. With "
+        "--connection the daemon is asked for a connection that it tracks, and what may come next "
+        "in each of its directions is explained.",
     )
     explain.add_argument(
-        "words", metavar="KEY=VALUE", nargs="+", help="the packet; with --capture its number N"
+        "words",
+        metavar="KEY=VALUE",
+        nargs="*",
+        help="the packet; with --capture its number N; with --connection what is known of one",
     )
     explain.add_argument("--rules", metavar="RULES", help="default: those of the configuration")
     explain.add_argument("--capture", metavar="FILE", help='a capture; "-" for standard input')
+    explain.add_argument(
+        "--connection",
+        action="store_true",
+        help="a live connection, as --connection proto=tcp src=10.1.0.5 dport=443; parts may be "
+        "left out, and addresses and ports may be ranges",
+    )
     explain.add_argument(
         "--chain",
         choices=sorted(HOOKS),
@@ -55,8 +67,20 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
 
 def run(args: argparse.Namespace) -> int:
     """Explain a packet; 0, also if it is dropped. Raises PolicyErrors."""
+    if args.connection:
+        if args.rules or args.capture or args.route:
+            print(
+                "firewalld-py: --connection is explained by the rules in force, without --rules, "
+                "--capture and --route",
+                file=sys.stderr,
+            )
+            return USAGE
+        return explain_connection(args)
     if args.capture is not None:
         return _explain_captured(args)
+    if not args.words:
+        print("firewalld-py: a packet is wanted, as proto=tcp src=10.1.0.5 …", file=sys.stderr)
+        return USAGE
     words, problems = described(args.words)
     for problem in problems:
         print(problem.shown(), file=sys.stderr)

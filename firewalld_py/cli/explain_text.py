@@ -6,7 +6,7 @@ import json
 import os
 import textwrap
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from firewalld_py.packet.reasons import POLICY, RULE
 from firewalld_py.policy.condition_text import packet_line
@@ -24,7 +24,7 @@ LABEL: Final = "{:<9}"
 _COLOURS: Final = {"accept": "32", "reject": "33", "drop": "31", "met": "1", "failed": "2"}
 
 
-class _Page:
+class Page:
     """Lines of at most 80 columns; colours only where a terminal shows them."""
 
     def __init__(self, out: TextIO) -> None:
@@ -50,7 +50,7 @@ def print_text(
     explained: Explanation, names: Mapping[int, str], unsaid: list[str], out: TextIO
 ) -> None:
     """All of it; `unsaid` are those of in and out that nobody told."""
-    page = _Page(out)
+    page = Page(out)
     decision = explained.decision
     page.labelled("packet", packet_line(decision.packet))
     page.labelled("", _way(decision, names))
@@ -79,7 +79,7 @@ def _way(decision: Decision, names: Mapping[int, str]) -> str:
     return ", ".join([*words, f"judged in {decision.chain.table}/{decision.chain.name}"])
 
 
-def _print_rule(page: _Page, one: Tried, width: int) -> None:
+def _print_rule(page: Page, one: Tried, width: int) -> None:
     sign, colour = ("*", "met") if one.met else ("-", "failed")
     head = f"  {sign} {one.line:>4}  "
     text = one.action if one.met else one.condition
@@ -113,10 +113,16 @@ def verdict_text(decision: Decision) -> str:
 
 
 def print_json(explained: Explanation, out: TextIO) -> None:
-    """The same by name; a rule is null where the chain's policy decided."""
+    """The same by name."""
+    json.dump(explanation_entry(explained), out, ensure_ascii=False, indent=2)
+    out.write("\n")
+
+
+def explanation_entry(explained: Explanation) -> dict[str, Any]:
+    """An explanation by name; a rule is null where the chain's policy decided."""
     decision = explained.decision
     rule = decision.rule
-    shown = {
+    return {
         "packet": packet_line(decision.packet),
         "chain": f"{decision.chain.table}/{decision.chain.name}",
         "state": None if explained.state == "none" else explained.state,
@@ -128,5 +134,3 @@ def print_json(explained: Explanation, out: TextIO) -> None:
         "line": None if rule is None else rule.line,
         "reason": decision.reason_name(),
     }
-    json.dump(shown, out, ensure_ascii=False, indent=2)
-    out.write("\n")

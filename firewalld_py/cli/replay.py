@@ -14,6 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from firewalld_py.cli.exits import FAILURE, OK, USAGE
+from firewalld_py.cli.replay_coverage import (
+    ChainCount,
+    coverage,
+    write_coverage,
+    write_coverage_json,
+    write_never_met,
+)
 from firewalld_py.cli.replay_routes import RouteError, Routes
 from firewalld_py.cli.replay_text import Line, Summary
 from firewalld_py.conntrack.connection import DIRECTION_NAMES, STATE_NAMES
@@ -71,7 +78,16 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         help="addresses behind an interface, as 10.1.0.0/24=lan0; may be repeated, the longest "
         "prefix wins",
     )
-    replay.add_argument("--json", action="store_true", help="one JSON object for each packet")
+    replay.add_argument(
+        "--coverage",
+        action="store_true",
+        help="not the packets, but each rule with the number of packets that met it",
+    )
+    replay.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object for each packet; with --coverage, one for all rules",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -87,6 +103,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         with Capture(args.capture) as capture:
             replay.tell_about_interfaces()
+            if args.coverage:
+                return _show_coverage(replay, capture, args.json)
             show = _show_json if args.json else _show_text
             return show(replay, capture)
     except CaptureError as error:
@@ -120,11 +138,6 @@ class Replay:
         self.ruleset.interfaces.set_names(routes.names)
         settings = make_settings(config.conntrack.numbers())
         self.firewall = Firewall(self.ruleset, Conntrack(settings, more_helpers=helpers))
-        self.chain = {
-            "input": self.ruleset.filter_input,
-            "forward": self.ruleset.filter_forward,
-            "output": self.ruleset.filter_output,
-        }[chain]
         self._hook = HOOKS[chain]
         self._routes = routes
         self._until_sweep = SWEEP_EVERY
@@ -137,6 +150,10 @@ class Replay:
                 "as met; tell with --route 10.1.0.0/24=lan0 which addresses are behind which",
                 file=sys.stderr,
             )
+
+    def coverage(self) -> list[ChainCount]:
+        """How many packets met each rule so far."""
+        return coverage(self.ruleset, self.firewall.chains(self._hook))
 
     def judged(self, capture: Iterable[Frame]) -> Iterator[tuple[Frame, Decision | None]]:
         """Each frame with the decision about it, in the file's order.
@@ -226,5 +243,17 @@ def _show_text(replay: Replay, capture: Iterable[Frame]) -> int:
             summary.count(frame, decision)
             line.write(frame, decision)
     finally:
-        summary.write(sys.stdout, replay.chain)
+        summary.write(sys.stdout)
+        write_never_met(replay.coverage(), sys.stdout)
+    return OK
+
+
+def _show_coverage(replay: Replay, capture: Iterable[Frame], as_json: bool) -> int:
+    """Each rule with its counts; also if the file breaks off."""
+    write = write_coverage_json if as_json else write_coverage
+    try:
+        for _ in replay.judged(capture):
+            pass
+    finally:
+        write(replay.coverage(), sys.stdout)
     return OK

@@ -15,12 +15,10 @@ from firewalld_py.packet.protocols import (
     IPPROTO_UDP,
 )
 from firewalld_py.packet.reasons import OK, REASON_NAMES, RULE
-from firewalld_py.rules.ruleset import ACCEPT, DROP, REJECT
 
 if TYPE_CHECKING:
     from firewalld_py.packet.packet import Packet
     from firewalld_py.pipeline import Decision
-    from firewalld_py.rules.ruleset import Chain
     from firewalld_py.service.capture import Frame
 
 HEADINGS: Final = ("n", "time", "from > to", "what", "state", "direction", "verdict", "rule")
@@ -36,8 +34,6 @@ PROTOCOLS: Final = {
     IPPROTO_SCTP: "sctp",
     136: "udplite",
 }
-TERMINATING: Final = (ACCEPT, DROP, REJECT)
-IDLE_SHOWN: Final = 20  # rules; of more only the number is told
 TCP_FLAG_LETTERS: Final = "FSRPAUEC"  # bit 0 first
 
 
@@ -131,8 +127,8 @@ class Summary:
         by = "(policy)" if decision.rule is None else decision.rule.name
         self._decided[place, by] += 1
 
-    def write(self, out: TextIO, chain: Chain) -> None:
-        """Write it; last come the rules of `chain` that decided nothing."""
+    def write(self, out: TextIO) -> None:
+        """Write it."""
         seconds = self._last - self._first
         also = f", {self._truncated} of them cut by the capture" if self._truncated else ""
         out.write(f"\n{self._packets} packets in {seconds:.3f} s{also}; {self._not_ip} not IP\n")
@@ -142,19 +138,6 @@ class Summary:
             out.write("decided by:\n")
         for (place, name), number in self._decided.most_common():
             out.write(f"{number:>9}  {place} {name}\n")
-        self._write_idle(out, chain)
-
-    def _write_idle(self, out: TextIO, chain: Chain) -> None:
-        place = f"{chain.table}/{chain.name}"
-        idle = [
-            rule.name
-            for rule in chain.rules
-            if rule.verdict in TERMINATING and (place, rule.name) not in self._decided
-        ]
-        if idle:
-            shown = ", ".join(idle[:IDLE_SHOWN])
-            more = f" and {len(idle) - IDLE_SHOWN} more" if len(idle) > IDLE_SHOWN else ""
-            out.write(f"decided nothing in {place}: {shown}{more}\n")
 
 
 def _listed(counts: Counter[str]) -> str:

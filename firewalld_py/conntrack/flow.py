@@ -113,6 +113,10 @@ def destination(key: bytes) -> bytes:
     return key[size : 2 * size]
 
 
+def protocol_of(key: bytes) -> int:
+    return key[2 * address_size(key) + 4]
+
+
 def source_port(key: bytes) -> int:
     """The source port; of ICMP and GRE what stands in its place."""
     at = 2 * address_size(key)
@@ -141,7 +145,7 @@ def reply_key(key: bytes) -> bytes:
     `reply_key(reply_key(key)) == key` for every key that has one.
     """
     size = address_size(key)
-    protocol = key[2 * size + 4]
+    protocol = protocol_of(key)
     addresses = key[size : 2 * size] + key[:size]
     at = 2 * size
     if protocol in (IPPROTO_ICMP, IPPROTO_ICMPV6):

@@ -56,6 +56,21 @@ class KeyIndex:
         """The connection that has this key; where both its keys are this one: as REPLY."""
         return self._find(flow_ends(key), flow_ports(key), key)
 
+    def part(self, number: int) -> list[Connection]:
+        """The connections of one of SHARDS parts, in each of which are others (a copy).
+
+        Where they stand is a matter of their original keys alone: who goes through all parts sees
+        what is there meanwhile once, whatever comes and goes.
+        """
+        found: dict[int, Connection] = {}
+        for connection in self._shards[number]:
+            if connection is None or connection is _GONE:
+                continue
+            spot = _spot(connection.original_ends, connection.original_ports)
+            if spot & (SHARDS - 1) == number:
+                found[id(connection)] = connection
+        return list(found.values())
+
     def insert(self, connection: Connection) -> bool:
         """Enter a connection; False if one of its keys is taken."""
         ends, ports = connection.original_ends, connection.original_ports

@@ -101,6 +101,21 @@ def load_connection(row: Row, now: float) -> Connection:
     return connection
 
 
+def load_with_masters(rows: list[Row], now: float) -> Connection:
+    """The connection in the first row, whose master is in the next one, and so on.
+
+    Raises SnapshotError, also if there is no row.
+    """
+    if not rows:
+        raise SnapshotError("not a connection with its masters")
+    first = connection = load_connection(rows[0], now)
+    for row in rows[1:]:
+        master = load_connection(row, now)
+        connection.extended().master = master
+        connection = master
+    return first
+
+
 def restore(table: Table, rows: list[Row], now: float) -> int:
     """Enter the connections that still live; returns how many found room."""
     entered = 0

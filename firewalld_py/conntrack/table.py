@@ -12,8 +12,9 @@ from typing import Final
 
 from firewalld_py.conntrack.connection import CONFIRMED, DYING, Connection
 from firewalld_py.conntrack.events import Watcher
-from firewalld_py.conntrack.key_index import KeyIndex
+from firewalld_py.conntrack.key_index import SHARDS, KeyIndex
 
+PARTS: Final = SHARDS  # of the table, see Table.part()
 SLOT_S: Final = 1.0
 EVICTION_LOOKS: Final = 64
 MOST_DEAD: Final = 1024  # beside as many as live; then they are cleaned out
@@ -163,6 +164,10 @@ class Table:
         if due is not None:
             self._cleaning = due
         self._swept = slot
+
+    def part(self, number: int) -> list[Connection]:
+        """The connections of one of PARTS parts: a way through a large table in small steps."""
+        return self._index.part(number)
 
     def connections(self) -> list[Connection]:
         """All entries, each once, in no particular order (a copy)."""

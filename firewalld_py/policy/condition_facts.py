@@ -6,19 +6,15 @@ from collections.abc import Callable
 from typing import Final
 
 from firewalld_py.conntrack.connection import (
-    ASSURED,
-    CONFIRMED,
     DIRECTION_NAMES,
-    EXPECTED,
     ORIGINAL,
     REPLY,
-    SEEN_REPLY,
     Connection,
     CtInfo,
 )
 from firewalld_py.packet.packet import Packet
-from firewalld_py.policy.addresses import address_text
-from firewalld_py.policy.checks import PROTOCOL_NAMES
+from firewalld_py.policy.connection_text import status_names
+from firewalld_py.policy.flow_text import octets_text, protocol_name
 from firewalld_py.policy.names import PORT_PROTOCOLS, TCP
 from firewalld_py.rules.machine import Machine
 from firewalld_py.rules.matches_link import BROADCAST, MULTICAST, UNICAST, packet_type
@@ -28,12 +24,6 @@ Fact = Callable[[Packet, CtInfo], str]
 ConnectionFact = Callable[[Packet, CtInfo, Connection], str]
 
 NO_CONNECTION: Final = "the packet has no connection"
-_STATUSES: Final = (
-    (EXPECTED, "expected"),
-    (SEEN_REPLY, "seen-reply"),
-    (ASSURED, "assured"),
-    (CONFIRMED, "confirmed"),
-)
 
 
 def _ttl(packet: Packet, info: CtInfo) -> str:  # noqa: ARG001
@@ -73,7 +63,7 @@ def _of_protocol(numbers: frozenset[int]) -> Fact:
     def say(packet: Packet, info: CtInfo) -> str:  # noqa: ARG001
         if packet.protocol in numbers:
             return ""
-        return f"the packet is {PROTOCOL_NAMES.get(packet.protocol, str(packet.protocol))}"
+        return f"the packet is {protocol_name(packet.protocol)}"
 
     return say
 
@@ -95,8 +85,7 @@ def _direction(packet: Packet, info: CtInfo, connection: Connection) -> str:  # 
 
 
 def _status(packet: Packet, info: CtInfo, connection: Connection) -> str:  # noqa: ARG001
-    names = [name for bit, name in _STATUSES if connection.status & bit]
-    return f"its connection is {', '.join(names) or 'none of these'}"
+    return f"its connection is {', '.join(status_names(connection)) or 'none of these'}"
 
 
 def _helper(packet: Packet, info: CtInfo) -> str:  # noqa: ARG001
@@ -125,14 +114,12 @@ def _octets(packet: Packet, info: CtInfo, connection: Connection) -> str:  # noq
 
 
 def _protocol(packet: Packet, info: CtInfo, connection: Connection) -> str:  # noqa: ARG001
-    return f"its connection is {PROTOCOL_NAMES.get(connection.protocol, str(connection.protocol))}"
+    return f"its connection is {protocol_name(connection.protocol)}"
 
 
 def _address(direction: int, *, of_destination: bool) -> ConnectionFact:
     def say(packet: Packet, info: CtInfo, connection: Connection) -> str:  # noqa: ARG001
-        address = connection.address(direction, of_destination)
-        family = 4 if len(address) == 4 else 6
-        return f"its connection has {address_text(family, int.from_bytes(address, 'big'))}"
+        return f"its connection has {octets_text(connection.address(direction, of_destination))}"
 
     return say
 

@@ -14,19 +14,11 @@ from firewalld_py.conntrack.connection import (
     Connection,
     CtInfo,
 )
-from firewalld_py.conntrack.flow import (
-    address_size,
-    destination,
-    destination_port,
-    source,
-    source_port,
-)
 from firewalld_py.packet.packet import Packet
 from firewalld_py.packet.protocols import IPPROTO_TCP
 from firewalld_py.packet.reasons import TRANSPORT_TOO_SHORT
-from firewalld_py.policy.addresses import address_text
-from firewalld_py.policy.checks import PROTOCOL_NAMES
 from firewalld_py.policy.condition_facts import FACTS
+from firewalld_py.policy.flow_text import end_text, octets_text, protocol_name
 from firewalld_py.policy.names import (
     ICMP,
     ICMP_TYPES,
@@ -74,11 +66,6 @@ def _protocol(facts: Facts) -> str:
     return f"the packet is {protocol_name(facts.packet.protocol)}"
 
 
-def protocol_name(number: int) -> str:
-    """As rules call it; -1 is none."""
-    return "of no known protocol" if number < 0 else PROTOCOL_NAMES.get(number, str(number))
-
-
 def _interface(facts: Facts, index: int, came: str) -> str:
     if index == 0:
         return f"the packet {came} by none"
@@ -107,13 +94,6 @@ def _sport(facts: Facts) -> str:
 
 def _dport(facts: Facts) -> str:
     return _port(facts, facts.packet.dport)
-
-
-def octets_text(address: bytes) -> str:
-    """An address; octets that are none are shown as such."""
-    if len(address) not in (4, 16):
-        return "none"
-    return address_text(4 if len(address) == 4 else 6, int.from_bytes(address, "big"))
 
 
 def _src(facts: Facts) -> str:
@@ -196,26 +176,6 @@ _SAY: Final[dict[str, Callable[[Facts], str]]] = {
     "label": _label,
     "zone": _zone,
 }
-
-
-def end_text(address: bytes, port: int) -> str:
-    """An address with its port, if it is not 0."""
-    text = octets_text(address)
-    if not port:
-        return text
-    return f"[{text}]:{port}" if len(address) == 16 else f"{text}:{port}"
-
-
-def connection_text(connection: Connection) -> str:
-    """The connection by its first packet: `tcp 10.1.0.5:40000 > 203.0.113.9:80`."""
-    key = connection.original_key
-    protocol = key[2 * address_size(key) + 4]
-    with_ports = protocol in PORT_PROTOCOLS
-    ends = (
-        end_text(source(key), source_port(key) if with_ports else 0),
-        end_text(destination(key), destination_port(key) if with_ports else 0),
-    )
-    return f"{protocol_name(protocol)} {' > '.join(ends)}"
 
 
 def packet_line(packet: Packet) -> str:

@@ -28,16 +28,13 @@ from firewalld_py.packet.reasons import OK, POLICY, RULE
 from firewalld_py.pipeline import BEFORE_TRACKING, Decision, Firewall
 from firewalld_py.policy.checks import IMPLIED
 from firewalld_py.policy.compile import Plan
-from firewalld_py.policy.condition_text import (
-    Facts,
-    connection_text,
-    protocol_name,
-)
+from firewalld_py.policy.condition_text import Facts
+from firewalld_py.policy.flow_text import connection_text, protocol_name
 from firewalld_py.policy.model import Match, Policy
 from firewalld_py.policy.model import Rule as PolicyRule
 from firewalld_py.policy.reason_text import reason_text
 from firewalld_py.policy.targets import text_of_target
-from firewalld_py.policy.written import WrittenConditions
+from firewalld_py.policy.written import Conditions, WrittenConditions
 from firewalld_py.rules.build import plan_rules
 from firewalld_py.rules.matches_rate import CountingMatch
 from firewalld_py.rules.ruleset import CONTINUE, GOTO, JUMP, RETURN, VERDICT_NAMES, Chain, Rule
@@ -94,12 +91,20 @@ class Explainer:
     """
 
     def __init__(
-        self, firewall: Firewall, policy: Policy, plan: Plan, names: Mapping[int, str]
+        self,
+        firewall: Firewall,
+        policy: Policy,
+        plan: Plan,
+        names: Mapping[int, str],
+        written: Conditions | None = None,
     ) -> None:
-        """`plan` is the policy's, and the firewall's rules are built from it."""
+        """`plan` is the policy's, and the firewall's rules are built from it.
+
+        `written` knows the conditions' text, where that is not in the policy's files.
+        """
         self.firewall = firewall
         self._names = names
-        self._written = WrittenConditions()
+        self._written = written or WrittenConditions()
         self._sources: dict[int, tuple[PolicyRule, list[Match | None]]] = {}
         self._leading = Counter(
             id(rule.leads_to) for chain in firewall.ruleset.chains() for rule in chain.rules

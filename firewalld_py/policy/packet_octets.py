@@ -32,7 +32,6 @@ from firewalld_py.policy.packet_words import PacketWords
 HOOKS: Final = {"input": HOOK_INPUT, "forward": HOOK_FORWARD, "output": HOOK_OUTPUT}
 FIRST_SEQ: Final = 1000
 WINDOW: Final = 65535
-ECHO_ID: Final = 1
 SCTP_TAG: Final = 1
 QUOTED: Final = 548  # octets of the datagram in an ICMP error; RFC 1812 section 4.3.2.3
 
@@ -68,7 +67,14 @@ class Talk:
     def __init__(self) -> None:
         self._next: dict[_Flow, int] = {}
         self._opened: set[_Flow] = set()  # SCTP
+        self._tags: dict[_Flow, int] = {}  # SCTP
         self.last = b""
+
+    def go_on(self, words: PacketWords, seq: int, ack: int, tag: int) -> None:
+        """The numbers of the next packet: TCP's, and the verification tag of SCTP."""
+        flow, back = _flows(words)
+        self._next[flow], self._next[back] = seq, ack
+        self._tags[flow] = tag
 
     def octets(self, words: PacketWords) -> bytes:
         """The datagram."""
@@ -91,7 +97,7 @@ class Talk:
             data = ports + struct.pack("!HH", coverage, 0) + payload
             return _summed(words, data, 6, zero_is_none=True)
         if protocol in (IPPROTO_ICMP, IPPROTO_ICMPV6):
-            header = struct.pack("!BBHHH", words.icmp_type, words.icmp_code, 0, ECHO_ID, 1)
+            header = struct.pack("!BBHHH", words.icmp_type, words.icmp_code, 0, words.identifier, 1)
             return _summed(words, header + _filled(words, 8), 2)
         if protocol == IPPROTO_SCTP:
             return self._sctp(words, ports)
@@ -117,7 +123,7 @@ class Talk:
     def _sctp(self, words: PacketWords, ports: bytes) -> bytes:
         """Without a payload, the INIT that opens an association, or the INIT ACK to it."""
         flow, back = _flows(words)
-        tag, chunks = SCTP_TAG, words.payload
+        tag, chunks = self._tags.get(flow, SCTP_TAG), words.payload
         if not chunks:
             answers = back in self._opened
             tag = SCTP_TAG if answers else 0

@@ -37,7 +37,8 @@ class PacketWords:
 
     `length` is that of the datagram, 0 for as long as its payload makes it; the payload is filled
     up with zeros then. TCP's sequence numbers are no words: they follow from the packets before.
-    `mss` is 0 where no TCP option says it, `source_mac` empty where nobody says it.
+    `mss` is 0 where no TCP option says it, `source_mac` empty where nobody says it; `identifier` is
+    that of an ICMP query.
     """
 
     src: bytes
@@ -57,6 +58,7 @@ class PacketWords:
     mark: int = 0
     mss: int = 0
     source_mac: bytes = b""
+    identifier: int = 1
 
     @property
     def version(self) -> int:
@@ -182,9 +184,21 @@ def _protocol(read: dict[str, object], version: int) -> int:
 
 def described(words: Sequence[str]) -> tuple[PacketWords | None, list[Problem]]:
     """The packet that KEY=VALUE words describe, as on the command line; or what is wrong."""
-    line = " ".join(words)
-    problems = Problems("packet", (line,))
+    problems = Problems("packet", (" ".join(words),))
     reading = Reading(problems)
+    node = node_of(words, problems)
+    made: PacketWords | None = None
+    try:
+        made = read_packet(node, reading)
+    except Fault as fault:
+        reading.fault(node, fault.message, fault.suggestion)
+    except Reported:
+        pass
+    return (None if problems.found else made), problems.ordered()
+
+
+def node_of(words: Sequence[str], problems: Problems) -> Mapping:
+    """KEY=VALUE words as a mapping."""
     node = Mapping(1, 1)
     at = 1
     for word in words:
@@ -197,14 +211,7 @@ def described(words: Sequence[str]) -> tuple[PacketWords | None, list[Problem]]:
             place = at + len(key) + 1
             node.entries[key] = Scalar(key, True, 1, at), Scalar(value, True, 1, place)
         at += len(word) + 1
-    made: PacketWords | None = None
-    try:
-        made = read_packet(node, reading)
-    except Fault as fault:
-        reading.fault(node, fault.message, fault.suggestion)
-    except Reported:
-        pass
-    return (None if problems.found else made), problems.ordered()
+    return node
 
 
 def guessed_chain(words: PacketWords) -> str:

@@ -18,9 +18,9 @@ from firewalld_py.conntrack.tracker import make_settings
 from firewalld_py.packet.reasons import OK, REASON_NAMES, RULE
 from firewalld_py.pipeline import Decision, Firewall
 from firewalld_py.policy.compile import Plan, compile_policy
-from firewalld_py.policy.condition_text import end_text
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.errors import Problem, nearest, quoted
+from firewalld_py.policy.flow_text import end_text
 from firewalld_py.policy.matches_connection import CONNECTION_KINDS
 from firewalld_py.policy.matches_link import LINK_KINDS
 from firewalld_py.policy.model import Policy
@@ -97,6 +97,12 @@ def failed_tests(
     ]
 
 
+def keeps_something(plan: Plan) -> bool:
+    """Whether rules may remember something from packet to packet (a limit's tokens)."""
+    kinds = {str(match[0]) for _chain, rule in plan_rules(plan) for match in rule["match"]}
+    return not kinds <= KEEP_NOTHING
+
+
 class _Trial:
     """A plan under test."""
 
@@ -105,10 +111,8 @@ class _Trial:
         self._settings = make_settings(config.conntrack.numbers())
         self._more_helpers = more_helpers
         self._shared: Ruleset | None = None
-        rules = plan_rules(plan)
-        self._names = {str(rule["name"]) for _chain, rule in rules}
-        kinds = {str(match[0]) for _chain, rule in rules for match in rule["match"]}
-        if kinds <= KEEP_NOTHING:
+        self._names = {str(rule["name"]) for _chain, rule in plan_rules(plan)}
+        if not keeps_something(plan):
             self._shared = build_ruleset(plan)
 
     def run(self, test: RuleTest) -> Outcome:

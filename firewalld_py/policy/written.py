@@ -6,7 +6,7 @@ shown, and just as whoever wrote it knows it.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from firewalld_py.policy.errors import Problems
 from firewalld_py.policy.model import Match
@@ -14,6 +14,14 @@ from firewalld_py.policy.nodes import Mapping, Node, Scalar, Sequence, read_tree
 
 SHOWN_ITEMS: Final = 4  # of a list; of more the number is told
 SHOWN_TEXT: Final = 60  # characters
+
+
+class Conditions(Protocol):
+    """How conditions of rules are shown."""
+
+    def text(self, file: str, match: Match) -> str:
+        """One condition: `dport 80, 443`, `not src $lan`."""
+        ...
 
 
 class WrittenConditions:

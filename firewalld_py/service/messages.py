@@ -152,6 +152,29 @@ class ExpectationsEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracked:
+    """One connection, in answer to the ConnectionsRequest of this number.
+
+    `rows` are conntrack.snapshot's: its own, then those of its master and of that one's master.
+    """
+
+    number: int
+    rows: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionsEnd:
+    """All that the answer tells has been told; `total` fit, which may be more than were asked for.
+
+    `error` is why the request could not be understood, or "".
+    """
+
+    number: int
+    total: int
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FaultEvent:
     """An exception while a packet was judged; `suppressed` came before it without a report."""
 
@@ -240,6 +263,19 @@ class ExpectationsRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionsRequest:
+    """Tell `at_most` of the connections that fit, one message each, and how many fit in all.
+
+    `wanted` is what conntrack.search makes of a Wanted. What an earlier request asked for is
+    dropped.
+    """
+
+    number: int
+    at_most: int
+    wanted: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Judge what waits in the queue, then end."""
 
@@ -256,6 +292,8 @@ Message = (
     | HelperEvent
     | Expected
     | ExpectationsEnd
+    | Tracked
+    | ConnectionsEnd
     | Configure
     | RulesBegin
     | RulesPart
@@ -264,6 +302,7 @@ Message = (
     | InterfaceNetworks
     | StatsRequest
     | ExpectationsRequest
+    | ConnectionsRequest
     | Stop
 )
 _CLASSES: Final[tuple[type[Message], ...]] = (
@@ -278,6 +317,8 @@ _CLASSES: Final[tuple[type[Message], ...]] = (
     HelperEvent,
     Expected,
     ExpectationsEnd,
+    Tracked,
+    ConnectionsEnd,
     Configure,
     RulesBegin,
     RulesPart,
@@ -286,6 +327,7 @@ _CLASSES: Final[tuple[type[Message], ...]] = (
     InterfaceNetworks,
     StatsRequest,
     ExpectationsRequest,
+    ConnectionsRequest,
     Stop,
 )
 _BY_NAME: Final[dict[str, type[Message]]] = {cls.__name__: cls for cls in _CLASSES}

@@ -12,6 +12,7 @@ from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.errors import PolicyErrors
 from firewalld_py.policy.load import Helpers, load_rules
+from firewalld_py.policy.plan_words import plan_digest
 from firewalld_py.policy.trial import failed_tests
 from firewalld_py.rules.build import plan_rules
 from firewalld_py.service.journal import Log
@@ -50,6 +51,7 @@ class PolicyInForce:
         self._plugins = list(plugins)
         self._spent = 0  # the highest generation that was sent to a worker
         self._turn = asyncio.Lock()
+        self._digest, self._digest_of = "", -1
         self._next: asyncio.Task[str | None] | None = None
 
     async def begin(self) -> None:
@@ -64,6 +66,12 @@ class PolicyInForce:
         if self._next is None:
             self._next = asyncio.get_running_loop().create_task(self._serve(keeper))
         return await asyncio.shield(self._next)
+
+    def identity(self) -> dict[str, Any]:
+        """Which rules judge: `plan_digest` is the same as that of a file that says the same."""
+        if self._digest_of != self.generation:
+            self._digest, self._digest_of = plan_digest(self.plan), self.generation
+        return {"generation": self.generation, "plan_digest": self._digest}
 
     def summary(self) -> str:
         """One line for the service manager."""

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from firewalld_py.policy.config import Config
+from firewalld_py.service.connection_answer import answer_connections
 from firewalld_py.service.control import Answer, ControlServer
 from firewalld_py.service.expectation_text import expectation_entry
 from firewalld_py.service.hook import (
@@ -88,6 +89,8 @@ class Supervisor:
             {
                 "status": self._answer_status,
                 "expect": self._answer_expect,
+                "connections": self._answer_connections,
+                "plan": self._answer_plan,
                 "reload": self._answer_reload,
                 "hook": self._answer_hook,
             },
@@ -330,6 +333,14 @@ class Supervisor:
             return {"ok": False, "error": f"the worker did not answer within {seconds}"}
         entries = [expectation_entry(one) for one in found]
         return {"ok": True, "expectations": entries, "total": total}
+
+    async def _answer_connections(self, request: Answer) -> Answer:
+        answer = await answer_connections(self._keeper.worker, request)
+        return {**answer, **self._policy.identity()}
+
+    async def _answer_plan(self, _request: Answer) -> Answer:
+        """The rules in force, as they were compiled."""
+        return {"ok": True, "plan": self._policy.plan, **self._policy.identity()}
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)

@@ -29,10 +29,12 @@ from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.machine import NEEDS_SOURCE_MAC, Machine
 from firewalld_py.rules.ruleset import ACCEPT, DROP, Ruleset
 from firewalld_py.service.channel import Channel, ChannelClosedError
+from firewalld_py.service.connection_listing import ConnectionListing
 from firewalld_py.service.listing import PAUSE_MS, Listing
 from firewalld_py.service.messages import (
     Bound,
     Configure,
+    ConnectionsRequest,
     ExpectationsRequest,
     Failed,
     FaultEvent,
@@ -90,6 +92,7 @@ class Worker:
         self._next_heartbeat = 0.0
         self._asked = 0
         self._listing: Listing | None = None
+        self._connections: ConnectionListing | None = None
         self._fault_bucket = TokenBucket(FAULTS_PER_S, FAULTS_BURST)
         self._faults_suppressed = 0
         empty = RulesetBuilder([], dict.fromkeys(("input", "forward", "output"), "drop")).finish()
@@ -115,8 +118,9 @@ class Worker:
             self._take_messages()
             looks = self._conntrack.expire(self._judge.now, EXPIRY_LOOKS_PER_TURN)
             self._dispose()
-            self._tell_expectations()
-            wait_ms = HEARTBEAT_S * 1000 if self._listing is None else PAUSE_MS
+            self._tell_lists()
+            is_telling = self._listing is not None or self._connections is not None
+            wait_ms = PAUSE_MS if is_telling else HEARTBEAT_S * 1000
             if looks == EXPIRY_LOOKS_PER_TURN or self._retired:
                 wait_ms = 0.0
             self._report()
@@ -211,6 +215,8 @@ class Worker:
         elif isinstance(message, ExpectationsRequest):
             expectations = self._conntrack.expectations
             self._listing = Listing(message.number, expectations, time.monotonic())
+        elif isinstance(message, ConnectionsRequest):
+            self._connections = ConnectionListing(message, self._conntrack.table)
         elif isinstance(message, Stop):
             self._running = False
 
@@ -247,10 +253,13 @@ class Worker:
         """Have at hand what the rules in force ask for, and nothing else."""
         self._judge.asks_source_mac = bool(self._firewall.ruleset.needs & NEEDS_SOURCE_MAC)
 
-    def _tell_expectations(self) -> None:
-        """Some more of the list that somebody asked for."""
-        if self._listing is not None and not self._listing.tell(self._channel, self._judge.now):
+    def _tell_lists(self) -> None:
+        """Some more of what somebody asked for."""
+        now = self._judge.now
+        if self._listing is not None and not self._listing.tell(self._channel, now):
             self._listing = None
+        if self._connections is not None and not self._connections.tell(self._channel, now):
+            self._connections = None
 
     def _have_whole_packets(self) -> None:
         """A helper reads to the end of what a connection says, as the kernel's do; rules may, too.

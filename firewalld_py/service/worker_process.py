@@ -13,10 +13,12 @@ from typing import Any, Final
 from firewalld_py.policy.config import Config
 from firewalld_py.rules.build import plan_rules, user_chains
 from firewalld_py.service.channel import Channel, ChannelClosedError, channel_pair, split
+from firewalld_py.service.connection_asking import ConnectionAsking
 from firewalld_py.service.links import Links
 from firewalld_py.service.messages import (
     Bound,
     Configure,
+    ConnectionsEnd,
     ExpectationsEnd,
     ExpectationsRequest,
     Expected,
@@ -33,6 +35,7 @@ from firewalld_py.service.messages import (
     Stats,
     StatsRequest,
     Stop,
+    Tracked,
 )
 
 RULE_WEIGHT: Final = 10  # a rule; each address, port, … in its lists counts 1
@@ -78,6 +81,7 @@ class WorkerProcess:
         self._listings = 0
         self._listed: list[Expected] = []
         self._listing_waiter: asyncio.Future[int] | None = None
+        self.connections = ConnectionAsking(self._send)
 
     @property
     def pid(self) -> int:
@@ -220,6 +224,8 @@ class WorkerProcess:
                 _settle(self._stats_waiters.pop(number), message)
         elif isinstance(message, Expected | ExpectationsEnd):
             self._take_listed(message)
+        elif isinstance(message, Tracked | ConnectionsEnd):
+            self.connections.take(message)
         elif isinstance(message, RulesInForce):
             _settle(self._in_force.get(message.generation), None)
         elif isinstance(message, RulesRefused):
@@ -250,6 +256,7 @@ class WorkerProcess:
         waiters: list[asyncio.Future[Any]] = [self.bound, *self._in_force.values()]
         for waiter in [*waiters, *self._stats_waiters.values(), self._listing_waiter]:
             _fail(waiter, WorkerEndedError(self._why()))
+        self.connections.fail(WorkerEndedError(self._why()))
 
     def _why(self) -> str:
         return self.last_words or "the worker has ended"

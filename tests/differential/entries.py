@@ -10,7 +10,7 @@ import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from firewalld_py.conntrack.connection import ASSURED, ORIGINAL, REPLY, SEEN_REPLY, Connection
-from firewalld_py.conntrack.flow import address_size
+from firewalld_py.conntrack.flow import protocol_of
 from firewalld_py.conntrack.sctp import SctpConnection
 from firewalld_py.conntrack.sctp_states import STATE_NAMES as SCTP_STATE_NAMES
 from firewalld_py.conntrack.tcp_connection import TcpConnection
@@ -70,7 +70,7 @@ def difference(kernels: Iterable[Entry], ours: Iterable[Entry]) -> Difference | 
     right = {entry.key: entry for entry in ours}
     for key in sorted(left.keys() | right.keys()):
         kernel, our = left.get(key), right.get(key)
-        protocol = f"table, protocol {key[2 * address_size(key) + 4]}"
+        protocol = f"table, protocol {protocol_of(key)}"
         if kernel is None:
             assert our is not None
             return Difference(f"{protocol}: we alone have an entry, {our.state}", None, our)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from firewalld_py.conntrack.engine import Conntrack
 from firewalld_py.conntrack.expectation import Expectation
-from firewalld_py.conntrack.flow import address_size
+from firewalld_py.conntrack.flow import address_size, protocol_of
 from firewalld_py.conntrack.tracker import Settings
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.pipeline import Firewall
@@ -191,7 +191,7 @@ def kernels_waiting(message: bytes) -> Waiting:
         sport if any(mask[2 * size : 2 * size + 2]) else ANY_PORT,
         key[size : 2 * size],
         int.from_bytes(key[2 * size + 2 : 2 * size + 4], "big"),
-        key[2 * size + 4],
+        protocol_of(key),
         kind,
         flags,
     )

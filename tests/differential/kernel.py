@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from firewalld_py.conntrack.connection import ESTABLISHED, NEW, ORIGINAL, RELATED, REPLY
-from firewalld_py.conntrack.flow import address_size
+from firewalld_py.conntrack.flow import protocol_of
 from firewalld_py.packet.protocols import (
     IPPROTO_AH,
     IPPROTO_DSTOPTS,
@@ -169,7 +169,7 @@ class KernelJudge:
         """Remove all connections of a protocol, one by one."""
         for message in dump(self._control):
             key = kernel_entry(message).key
-            if key[2 * address_size(key) + 4] == protocol:
+            if protocol_of(key) == protocol:
                 with suppress(NetlinkError):  # another one took it along
                     delete(self._control, message)
 

@@ -11,6 +11,7 @@ from firewalld_py.conntrack.flow import (
     address_size,
     flow_key,
     in_zone,
+    protocol_of,
     reply_key,
     zone_of,
 )
@@ -34,6 +35,12 @@ def test_a_key_is_source_destination_ports_and_protocol() -> None:
 
 def test_keys_of_ipv6_have_a_length_of_their_own() -> None:
     assert len(key_of(wire.CLIENT6, wire.SERVER6, wire.UDP, wire.udp())) == IPV6_KEY
+
+
+@pytest.mark.parametrize("ends", [(wire.CLIENT4, wire.SERVER4), (wire.CLIENT6, wire.SERVER6)])
+def test_a_key_has_its_protocol_in_any_zone(ends: tuple[bytes, bytes]) -> None:
+    key = key_of(*ends, wire.UDP, wire.udp())
+    assert [protocol_of(in_zone(key, zone)) for zone in (0, 7)] == [wire.UDP] * 2
 
 
 def test_an_icmp_key_holds_identifier_type_and_code() -> None:

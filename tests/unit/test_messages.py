@@ -14,6 +14,8 @@ from firewalld_py.service.messages import (
     MAX_MESSAGE,
     Bound,
     Configure,
+    ConnectionsEnd,
+    ConnectionsRequest,
     ExpectationsEnd,
     ExpectationsRequest,
     Expected,
@@ -34,6 +36,7 @@ from firewalld_py.service.messages import (
     Stats,
     StatsRequest,
     Stop,
+    Tracked,
     decode,
     encode,
 )
@@ -65,6 +68,8 @@ EVERY_MESSAGE: Final[list[Message]] = [
     HelperEvent("rtsp", "is switched off"),
     EXPECTED,
     ExpectationsEnd(3, 5000),
+    Tracked(4, [{"protocol": 6}]),
+    ConnectionsEnd(4, 1),
     CONFIGURE,
     RulesBegin(2, ["lan0", "ppp*"], {"input": "drop"}, ["filter/web"]),
     RulesPart(2, "filter/forward", [rule("accept", ("dport", [[1, 2]]))]),
@@ -73,6 +78,7 @@ EVERY_MESSAGE: Final[list[Message]] = [
     InterfaceNetworks([[2, 24, 0x0A0100FF], [3, 16, 0xCB0071FF]]),
     StatsRequest(1),
     ExpectationsRequest(3),
+    ConnectionsRequest(4, 10, {"protocol": "6"}),
     Stop(),
 ]
 

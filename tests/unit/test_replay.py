@@ -138,13 +138,22 @@ def test_people_get_a_table_and_a_summary(here: Path, capsys: pytest.CaptureFixt
     assert "        1  raw/prerouting bogon" in closing
 
 
-def test_rules_that_decided_nothing_are_named(
+def test_rules_that_no_packet_met_are_named_with_their_places(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_capture(here / "b.pcap", [PING])
     assert replay("b.pcap") == 0
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last == "decided nothing in filter/forward: answers, junk, dns, no telnet"
+    assert capsys.readouterr().out.splitlines()[-9:] == [
+        "never met: 6 of 7 rules",
+        "  raw/prerouting",
+        "    rules.yaml:7  dns",
+        "    rules.yaml:8  bogon",
+        "  filter/forward",
+        "    rules.yaml:14  answers",
+        "    rules.yaml:15  junk",
+        "    rules.yaml:16  dns",
+        "    rules.yaml:17  no telnet",
+    ]
 
 
 def test_the_note_about_interfaces_comes_once_and_only_if_rules_ask_for_them(
