@@ -74,8 +74,10 @@ def _tell(left: list[Left]) -> None:
         for line in described(one):
             print(line, file=sys.stderr)
     if left:
-        opening = sum(one.opens for one in left)
+        out = [one for one in left if not one.nearly]
+        opening = sum(one.opens for one in out)
         print(
-            f"{len(left)} left out, of which {opening} kept something out or changed it",
+            f"{len(out)} left out, of which {opening} kept something out or changed it; "
+            f"{len(left) - len(out)} not quite the same",
             file=sys.stderr,
         )

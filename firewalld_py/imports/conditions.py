@@ -18,7 +18,12 @@ STATE_TOP: Final = 4
 # In this order a part may rely on those before it: ports on proto, connmark on state.
 KEYS: Final = (
     *("state", "proto", "in", "out", "src", "dst", "sport", "dport", "icmp"),
-    *("tcp_flags", "tcp_option", "length", "ttl", "dscp", "tos", "mark", "connmark", "label"),
+    *("tcp_flags", "tcp_option", "mss", "length", "ttl", "dscp", "tos", "ipv6_header"),
+    *("source_mac", "packet_type"),
+    *("mark", "connmark", "label", "direction", "status", "helper", "expires"),
+    *("packets", "octets", "connection_proto"),
+    *("original_src", "original_dst", "original_sport", "original_dport"),
+    *("reply_src", "reply_dst", "reply_sport", "reply_dport", "payload", "contains"),
     *("every", "probability", "limit", "quota"),
 )
 # What is asked of a connection: without one neither it nor its inverse matches.
@@ -32,6 +37,10 @@ class NotExpressible(Exception):  # noqa: N818
         super().__init__(reason)
         self.reason = reason
         self.advice = advice
+
+
+class AskedTwice(NotExpressible):
+    """What one rule of ours cannot ask together, but two of them one after the other."""
 
 
 class Numbers(NamedTuple):
@@ -161,7 +170,7 @@ class Words(NamedTuple):
 
     def both(self, other: Words) -> Words | None:
         if self.wanted and other.wanted and self.wanted != other.wanted:
-            raise NotExpressible(f"{self.wanted} and {other.wanted} cannot be asked for both")
+            raise AskedTwice(f"{self.wanted} and {other.wanted} cannot be asked for in one rule")
         unwanted = tuple(dict.fromkeys(self.unwanted + other.unwanted))
         wanted = self.wanted or other.wanted
         return None if wanted in unwanted else Words(wanted, unwanted)

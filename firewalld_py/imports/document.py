@@ -260,12 +260,18 @@ def visible(text: str) -> str:
 
 
 def _told(left: list[Left]) -> list[str]:
-    """The list at the end of the file."""
-    if not left:
-        return []
-    lines = ["", f"# Left out, for it cannot be said here: {len(left)}"]
-    for one in left:
-        lines += [f"# {line}" for line in described(one)]
+    """The lists at the end of the file."""
+    lines: list[str] = []
+    nearly = [one for one in left if one.nearly]
+    out = [one for one in left if not one.nearly]
+    for title, found in (
+        ("Left out, for it cannot be said here", out),
+        ("Not quite the same here", nearly),
+    ):
+        if found:
+            lines += ["", f"# {title}: {len(found)}"]
+        for one in found:
+            lines += [f"# {line}" for line in described(one)]
     return lines
 
 

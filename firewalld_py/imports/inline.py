@@ -66,6 +66,9 @@ class Inliner:
                 lost = f"a {stale[0]} that decides who comes here is changed on the way"
             try:
                 under = self._rule(chain, ruling, under, (*path, chain.name), lost)
+                if ruling.nearly:
+                    near = Left(ruling.source, "; ".join(ruling.nearly), nearly=True)
+                    self.left.setdefault(ruling.source.order, near)
             except NotExpressible as fault:
                 self._leave(ruling, fault)
                 if ruling.leaves and not lost:

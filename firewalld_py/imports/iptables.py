@@ -34,6 +34,7 @@ def import_families(saved: Mapping[int, SavedFile]) -> list[Family]:
         for name, chains in file.tables.items()
         if name in ("raw", "filter")
     ]
+    _tell_shared(tables)
     shapes = {name: _Shape([t for t in tables if t.name == name]) for name in ("raw", "filter")}
     names = ChainNames()
     families = {version: Family(version) for version in saved}
@@ -46,6 +47,19 @@ def import_families(saved: Mapping[int, SavedFile]) -> list[Family]:
                 families[version].left += _whole_table(version, name, chains)
     align_policies(list(families.values()), names)
     return list(families.values())
+
+
+def _tell_shared(tables: list[SavedTable]) -> None:
+    """Rules that count together, by the name of a hashlimit, do not here."""
+    found: dict[tuple[int, str], list[Ruling]] = {}
+    for table in tables:
+        for rules in table.rules.values():
+            for rule in rules:
+                if rule.shares:
+                    found.setdefault((table.version, rule.shares), []).append(rule)
+    for (_, name), rules in found.items():
+        for rule in rules if len(rules) > 1 else ():
+            rule.almost(f"rules that count together as {name} count each by itself")
 
 
 def import_family(version: int, saved: SavedFile) -> Family:
@@ -185,6 +199,9 @@ class _Converter:
         for ruling in self.table.rules[chain.name]:
             try:
                 steps += self._of_rule(ruling, unknown, lost)
+                if ruling.nearly:
+                    near = Left(ruling.source, "; ".join(ruling.nearly), nearly=True)
+                    self.left.setdefault(ruling.source.order, near)
             except NotExpressible as fault:
                 steps.append(left_out(self.table.version, ruling, fault.reason))
                 self.left.setdefault(ruling.source.order, self.table.left(ruling, fault))
@@ -210,7 +227,8 @@ class _Converter:
             note = "left out: nothing meets it"
             return [Step(self.table.version, {}, Action(), source=ruling.source, notes=(note,))]
         first = Step(self.table.version, {}, action, ruling.name, ruling.source)
-        return self._linked(replace(first, notes=tuple(ruling.notes)), segments, unknown, 1)
+        notes = (*ruling.notes, *(f"not quite the same: {text}" for text in ruling.nearly))
+        return self._linked(replace(first, notes=notes), segments, unknown, 1)
 
     def _action(self, ruling: Ruling, unknown: str) -> Action:
         if ruling.target == "RETURN":

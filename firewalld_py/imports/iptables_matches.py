@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from firewalld_py.imports import iptables_connection as connection
+from firewalld_py.imports import iptables_counting as counting
 from firewalld_py.imports import iptables_options as options
+from firewalld_py.imports import iptables_payload as payload
 from firewalld_py.imports.iptables_options import MatchReader, Reader
 
 # What would do for matches that the language does not have.
 ADVICE: Final = {
     "addrtype": "name the addresses themselves: dst: [...]",
     "set": "write the addresses of the set into define: and ask for src: $name",
+    "owner": "ours sees packets, not who sends them",
     "physdev": "match the bridge itself with in: or out:",
-    "helper": "write it by hand: helper: NAME",
-    "conntrack": "write it by hand: direction, status, expires, original_src and the like",
-    "connbytes": "write it by hand: packets: or octets:",
-    "hashlimit": "write it by hand: limit: {rate: 10/second, per: src}",
-    "quota": "write it by hand: quota: OCTETS",
-    "statistic": "write it by hand: every: or probability:",
-    "tcpmss": "write it by hand: mss:",
-    "string": "write it by hand: contains:",
-    "u32": "write it by hand: payload:",
+    "bpf": "write it by hand with the conditions that there are",
 }
 
 
@@ -85,7 +81,9 @@ MATCHES: Final[dict[str, dict[str, Option] | Whole]] = {
     "icmp": {"--icmp-type": Option(1, options.icmp)},
     "icmp6": {"--icmpv6-type": Option(1, options.icmp)},
     "state": {"--state": Option(1, options.state)},
-    "conntrack": {"--ctstate": Option(1, options.state)},
+    "conntrack": Whole(connection.OPTIONS, connection.conntrack),
+    "connbytes": _whole(connection.connbytes, connbytes=1, connbytes_mode=1, connbytes_dir=1),
+    "helper": _whole(connection.helper, helper=1),
     "length": {"--length": Option(1, options.length)},
     "ttl": {f"--ttl-{how}": Option(1, options.hops(how)) for how in ("eq", "lt", "gt")},
     "hl": {f"--hl-{how}": Option(1, options.hops(how)) for how in ("eq", "lt", "gt")},
@@ -95,7 +93,24 @@ MATCHES: Final[dict[str, dict[str, Option] | Whole]] = {
     "connmark": {"--mark": Option(1, options.mark("connmark"))},
     "connlabel": {"--label": Option(1, options.label)},
     "comment": {"--comment": Option(1, options.comment)},
+    "mac": {"--mac-source": Option(1, options.source_mac)},
+    "pkttype": {"--pkt-type": Option(1, options.packet_type)},
+    "tcpmss": {"--mss": Option(1, options.mss)},
+    "ipv6header": _whole(options.ipv6_header, header=1, soft=0),
+    "string": _whole(payload.string, string=1, hex_string=1, algo=1, to=1, icase=0, **{"from": 1}),
+    "u32": _whole(payload.u32, u32=1),
     "limit": _whole(options.limit, limit=1, limit_burst=1),
+    "hashlimit": Whole(
+        {
+            **{f"--hashlimit-{word}": 1 for word in ("upto", "above", "burst", "mode", "name")},
+            **{f"--hashlimit-{word}": 1 for word in ("srcmask", "dstmask", "rate-interval")},
+            **{f"--hashlimit-htable-{word}": 1 for word in ("size", "max", "expire", "gcinterval")},
+            "--hashlimit-rate-match": 0,
+        },
+        counting.hashlimit,
+    ),
+    "quota": _whole(counting.quota, quota=1),
+    "statistic": _whole(counting.statistic, mode=1, probability=1, every=1, packet=1),
 }
 # What each target has of its own; others have nothing that we know.
 _MARKS: Final = ("--set-mark", "--set-xmark", "--and-mark", "--or-mark")

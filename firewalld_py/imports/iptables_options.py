@@ -17,13 +17,15 @@ from firewalld_py.imports.conditions import (
     Interface,
     NotExpressible,
     Numbers,
+    Ranges,
+    Words,
     numbers,
     states,
 )
 from firewalld_py.imports.ruling import Ruling
 from firewalld_py.policy import packet_values
 from firewalld_py.policy.errors import Fault
-from firewalld_py.policy.matches_packet import DSCP_CLASSES
+from firewalld_py.policy.matches_packet import DSCP_CLASSES, IPV6_HEADERS
 from firewalld_py.policy.names import ICMP, ICMPV6, PROTOCOLS, STATES, SYN_MASK
 
 MAX_SCATTERED: Final = 8  # bits of a mask with gaps that are written out as ranges
@@ -35,8 +37,9 @@ Given = dict[str, tuple[bool, list[str]]]
 MatchReader = Callable[[Ruling, Given], None]
 
 
-def protocol(ruling: Ruling, negated: bool, words: list[str]) -> None:
-    text = words[0].lower()
+def protocol_number(text: str) -> int:
+    """The number of a protocol; 0 for any."""
+    text = text.lower()
     number = PROTOCOLS.get(text, -1)
     if re.fullmatch("[0-9]{1,3}", text):
         number = int(text)
@@ -49,6 +52,11 @@ def protocol(ruling: Ruling, negated: bool, words: list[str]) -> None:
             raise NotExpressible(f"protocol {text} is unknown", "write its number") from None
     if number > 255:
         raise NotExpressible(f"there is no protocol {text}")
+    return number
+
+
+def protocol(ruling: Ruling, negated: bool, words: list[str]) -> None:
+    number = protocol_number(words[0])
     if number == 0:  # any protocol
         ruling.ask([] if negated else [{}])
         return
@@ -78,10 +86,15 @@ def _bits_of(family: int) -> int:
     return 32 if family == 4 else 128
 
 
+def address_part(family: int, texts: str) -> Numbers:
+    """Addresses and networks with commas between them."""
+    ranges = [span for text in texts.split(",") for span in _network(family, text)]
+    return numbers(ranges, (1 << _bits_of(family)) - 1)
+
+
 def address(key: str) -> Reader:
     def read(ruling: Ruling, negated: bool, words: list[str]) -> None:
-        ranges = [span for text in words[0].split(",") for span in _network(ruling.family, text)]
-        part = numbers(ranges, (1 << _bits_of(ruling.family)) - 1)
+        part = address_part(ruling.family, words[0])
         if part.is_any():
             ruling.ask([] if negated else [{}])
         else:
@@ -135,7 +148,7 @@ def address_range(key: str) -> Reader:
     return read
 
 
-def _port_part(text: str) -> Numbers:
+def port_part(text: str) -> Numbers:
     ranges: list[tuple[int, int]] = []
     for item in text.split(","):
         low, colon, high = item.partition(":")
@@ -153,7 +166,7 @@ def _port(text: str) -> int:
 
 def ports(key: str) -> Reader:
     def read(ruling: Ruling, negated: bool, words: list[str]) -> None:
-        part = _port_part(words[0])
+        part = port_part(words[0])
         if not part.ranges or part.is_any():
             ruling.ask([{}] if bool(part.ranges) != negated else [])
         else:
@@ -164,7 +177,7 @@ def ports(key: str) -> Reader:
 
 def either_port(ruling: Ruling, negated: bool, words: list[str]) -> None:
     """multiport's --ports: one of both. As alternatives: the source, or only the destination."""
-    part = _port_part(words[0])
+    part = port_part(words[0])
     if part.is_any():
         ruling.ask([] if negated else [{}])
         return
@@ -189,19 +202,24 @@ def icmp(ruling: Ruling, negated: bool, words: list[str]) -> None:
     ruling.ask_for({"icmp": part}, negated=negated)
 
 
-def state(ruling: Ruling, negated: bool, words: list[str]) -> None:
-    if ruling.table == "raw":
-        raise NotExpressible("the state is not known in raw, which comes before tracking")
+def state_ranges(text: str) -> Ranges:
+    """States by name, as numbers in the order of ours."""
     order = list(STATES)
     wanted: list[tuple[int, int]] = []
-    for name in words[0].split(","):
+    for name in text.split(","):
         if name.lower() not in order:
             raise NotExpressible(
                 f"there is no state {name}: addresses are translated by the kernel, not by us"
             )
         place = order.index(name.lower())
         wanted.append((place, place))
-    part = numbers(wanted, STATE_TOP)
+    return numbers(wanted, STATE_TOP).ranges
+
+
+def state(ruling: Ruling, negated: bool, words: list[str]) -> None:
+    if ruling.table == "raw":
+        raise NotExpressible("the state is not known in raw, which comes before tracking")
+    part = Numbers(state_ranges(words[0]), STATE_TOP)
     if part.is_any():
         ruling.ask([] if negated else [{}])
     else:
@@ -268,8 +286,8 @@ def label(ruling: Ruling, negated: bool, words: list[str]) -> None:
 
 def length(ruling: Ruling, negated: bool, words: list[str]) -> None:
     low, colon, high = words[0].partition(":")
-    first = _whole(low or "0")
-    last = _whole(high or "65535") if colon else first
+    first = whole(low or "0")
+    last = whole(high or "65535") if colon else first
     _ask_numbers(ruling, "length", (first, last), 65535, negated=negated)
 
 
@@ -277,7 +295,7 @@ def hops(compare: str) -> Reader:
     def read(ruling: Ruling, negated: bool, words: list[str]) -> None:
         if ruling.table == "raw":
             raise NotExpressible("we see packets on their way out: one hop is gone already")
-        number = _whole(words[0])
+        number = whole(words[0])
         span = {"eq": (number, number), "lt": (0, number - 1), "gt": (number + 1, 255)}[compare]
         _ask_numbers(ruling, "ttl", span, 255, negated=negated)
 
@@ -286,28 +304,62 @@ def hops(compare: str) -> Reader:
 
 def dscp(ruling: Ruling, negated: bool, words: list[str]) -> None:
     number = DSCP_CLASSES.get(words[0].lower(), -1)
-    number = _whole(words[0]) if number < 0 else number
+    number = whole(words[0]) if number < 0 else number
     _ask_numbers(ruling, "dscp", (number, number), 63, negated=negated)
 
 
 def tos(ruling: Ruling, negated: bool, words: list[str]) -> None:
     value, slash, mask = words[0].partition("/")
-    pair = (_whole(value), _whole(mask) if slash else 0xFF)
+    pair = (whole(value), whole(mask) if slash else 0xFF)
     _ask_bits(ruling, "tos", pair, negated=negated)
 
 
 def tcp_option(ruling: Ruling, negated: bool, words: list[str]) -> None:
-    bit = 1 << min(_whole(words[0]), 256)
+    bit = 1 << min(whole(words[0]), 256)
     if not 1 < bit < 1 << 256:
         raise NotExpressible(f"there is no TCP option {words[0]}")
     ruling.ask_for({"tcp_option": Bits((bit, bit))}, negated=negated)
 
 
-def _whole(text: str) -> int:
+def whole(text: str) -> int:
     try:
         return int(text, 0)
     except ValueError:
         raise NotExpressible(f"{text} is no number") from None
+
+
+def mss(ruling: Ruling, negated: bool, words: list[str]) -> None:
+    low, colon, high = words[0].partition(":")
+    first = whole(low or "0")
+    last = whole(high or "65535") if colon else first
+    value = str(first) if first == last else f"{first}-{last}"
+    ruling.ask([{"mss": Words("", (value,)) if negated else Words(value)}])
+
+
+def source_mac(ruling: Ruling, negated: bool, words: list[str]) -> None:
+    if not re.fullmatch("[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}", words[0]):
+        raise NotExpressible(f"{words[0]} is no Ethernet address")
+    value = f'"{words[0].lower()}"'
+    ruling.ask([{"source_mac": Words("", (value,)) if negated else Words(value)}])
+
+
+def packet_type(ruling: Ruling, negated: bool, words: list[str]) -> None:
+    value = words[0].lower()
+    if value not in ("unicast", "broadcast", "multicast"):
+        raise NotExpressible(f"there is no packet type {words[0]}")
+    ruling.almost("the type is told by the destination address, not by the frame")
+    ruling.ask([{"packet_type": Words("", (value,)) if negated else Words(value)}])
+
+
+def ipv6_header(ruling: Ruling, given: Given) -> None:
+    """-m ipv6header: one that is present among others."""
+    negated, (names,) = given.get("--header", (False, [""]))
+    if "--soft" not in given or names.lower() not in IPV6_HEADERS:
+        raise NotExpressible(
+            f"the headers {names} and no others cannot be asked for", "--soft asks for one of many"
+        )
+    name = names.lower()
+    ruling.ask([{"ipv6_header": Words("", (name,)) if negated else Words(name)}])
 
 
 def _ask_numbers(
@@ -331,5 +383,5 @@ def limit(ruling: Ruling, given: Given) -> None:
     if negated or found is None:
         raise NotExpressible(f"the limit {text} cannot be read")
     units = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
-    burst = _whole(given.get("--limit-burst", (False, ["5"]))[1][0])
+    burst = whole(given.get("--limit-burst", (False, ["5"]))[1][0])
     ruling.count_limit(f"{int(found[1])}/{units[found[2] or 's']}", burst)

@@ -15,7 +15,6 @@ from firewalld_py.imports.conditions import (
     Numbers,
     Words,
 )
-from firewalld_py.imports.ruling import COUNTING
 from firewalld_py.policy.addresses import BITS, address_text
 from firewalld_py.policy.checks import PROTOCOL_NAMES
 from firewalld_py.policy.model import Action, Log, Mark
@@ -31,6 +30,11 @@ from firewalld_py.policy.names import (
 from firewalld_py.policy.nodes import NULLS
 
 WIDTH: Final = 110
+# The keys that come first, in this order; the others follow as conditions.KEYS has them.
+_ORDER: Final = (
+    *("in", "out", "proto", "src", "dst", "sport", "dport", "icmp", "icmpv6", "flags"),
+    *("tcp_flags", "tcp_option", "mss", "length", "ttl", "dscp", "tos", "ipv6_header", "state"),
+)
 MAX_TYPES: Final = 64  # ICMP types and codes that one rule names
 
 Value = str | list["Value"] | dict[str, "Value"]
@@ -123,21 +127,9 @@ def fields_of(
         del own["tcp_flags"]
         own["flags"] = "syn"
     result: Fields = {"name": name} if name else {}
-    if family is not None and "src" not in own and "dst" not in own:
+    if family is not None and "src" not in own and "dst" not in own and "ipv6_header" not in own:
         result["family"] = f"ipv{family}"
-    order: tuple[str, ...] = (
-        "in",
-        "out",
-        "proto",
-        "src",
-        "dst",
-        "sport",
-        "dport",
-        "icmp",
-        "icmpv6",
-    )
-    order += ("flags", "tcp_flags", "tcp_option", "length", "ttl", "dscp", "tos", "state")
-    for key in (*order, "mark", "connmark", "label", *COUNTING):
+    for key in (*_ORDER, *own):
         if key in own:
             result[key] = own[key]
     if negated:
@@ -202,10 +194,11 @@ def _numbers(key: str, part: object, family: int | None) -> Texts:
         "state": _states,
         "proto": _protocols,
         "dscp": _each,
-        "src": lambda low, high: _addresses(family, low, high),
-        "dst": lambda low, high: _addresses(family, low, high),
+        "connection_proto": _protocols,
         "icmp": lambda low, high: _types(family, low, high),
     }.get(key, _ports)
+    if key.endswith(("src", "dst")):
+        text = lambda low, high: _addresses(family, low, high)  # noqa: E731
     wanted: list[Value] = [one for low, high in part.ranges for one in text(low, high)]
     unwanted: list[Value] = [one for low, high in part.others() for one in text(low, high)]
     if key == "icmp" and min(len(wanted), len(unwanted)) > MAX_TYPES:

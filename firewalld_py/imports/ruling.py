@@ -8,6 +8,7 @@ from typing import Final
 
 from firewalld_py.imports.conditions import (
     MAX_ALTERNATIVES,
+    AskedTwice,
     Conditions,
     NotExpressible,
     Words,
@@ -33,7 +34,7 @@ class Ruling:
     """One rule while it is read: what it asks for, its target, and what cannot be expressed.
 
     What stands behind a condition that counts packets is a segment of its own: only what the one
-    before lets through may come to it.
+    before lets through may come to it. So is what one rule of ours cannot ask at once.
     """
 
     def __init__(self, family: int, table: str, source: Source) -> None:
@@ -48,6 +49,8 @@ class Ruling:
         self.options: dict[str, list[str]] = {}
         self.faults: list[NotExpressible] = []
         self.notes: list[str] = []
+        self.nearly: list[str] = []  # what is not quite the same here
+        self.shares = ""  # the name of a count that other rules may have, too
 
     @property
     def leaves(self) -> bool:
@@ -59,20 +62,32 @@ class Ruling:
         if text not in self.notes:
             self.notes.append(text)
 
+    def almost(self, text: str) -> None:
+        """Tell what is not quite the same here, above the rule and at the end."""
+        if text not in self.nearly:
+            self.nearly.append(text)
+
     def ask(self, alternatives: Iterable[Conditions]) -> None:
         """Conjoin with alternatives of which no two match the same packet."""
         if self.segments[-1].counting:
             self.segments.append(Segment([{}]))
-        segment = self.segments[-1]
         choices = list(alternatives)
-        segment.alternatives = [
+        try:
+            self._conjoin(self.segments[-1], choices)
+        except AskedTwice:
+            self.segments.append(Segment([{}]))
+            self._conjoin(self.segments[-1], choices)
+
+    def _conjoin(self, segment: Segment, choices: list[Conditions]) -> None:
+        found = [
             both
             for own in segment.alternatives
             for choice in choices
             if (both := conjoined(own, choice)) is not None
         ]
-        if len(segment.alternatives) > MAX_ALTERNATIVES:
+        if len(found) > MAX_ALTERNATIVES:
             raise NotExpressible("it would become too many rules")
+        segment.alternatives = found
 
     def ask_for(self, conditions: Conditions, *, negated: bool) -> None:
         """Conjoin with the conditions or their inverse."""

@@ -64,12 +64,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What was left out: the rule, why, what would do, and what it means for packets."""
+    """What was left out: the rule, why, what would do, and what it means for packets.
+
+    Or, `nearly`, what went over and is not quite the same here.
+    """
 
     source: Source
     reason: str
     advice: str = ""
     opens: bool = False
+    nearly: bool = False
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tests import wire
+from tests.differential.iptables_conditions import PORTS, Matches
 from tests.differential.test_tracking_rules import with_hops
 
 if TYPE_CHECKING:
@@ -18,15 +19,6 @@ HOSTS: Final = {
         for net, n in ((1, 1), (1, 2), (1, 6), (2, 1), (2, 9))
     ],
 }
-PORTS: Final = (21, 22, 53, 80, 443, 1024, 40000)
-NETWORKS: Final = {
-    4: ("10.1.0.1", "10.1.0.0/30", "10.1.0.0/24", "198.51.100.0/24", "10.1.0.2/255.255.255.250"),
-    6: ("fd00:1::1", "fd00:1::/126", "fd00:1::/32", "fd00:2::/32"),
-}
-RANGES: Final = {
-    4: ("10.1.0.2-10.1.0.6", "198.51.100.0-198.51.100.8"),
-    6: ("fd00:1::2-fd00:1::6", "fd00:2::-fd00:2::8"),
-}
 REJECTS: Final = {
     4: (
         "icmp-net-unreachable", "icmp-host-unreachable", "icmp-port-unreachable",
@@ -38,17 +30,22 @@ REJECTS: Final = {
         "icmp6-port-unreachable",
     ),
 }  # fmt: skip
-FLAGS: Final = ("SYN,ACK SYN", "ALL NONE", "FIN,SYN FIN,SYN", "RST RST", "ALL SYN,ACK")
-STATES: Final = ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED")
-MARKS: Final = ("0x1", "0x2", "0x1/0x1", "0x2/0x3", "0x0/0x1", "0x10/0xf0")
+TEXTS: Final = (b"", b"", b"GET / quux", b"xGET ", b"quu")
+# MSS 1460, MSS 500, none, timestamps.
+OPTIONS: Final = (
+    b"\2\4\x05\xb4",
+    b"\2\4\x01\xf4",
+    b"",
+    b"\1\1\x08\x0a" + bytes(8),
+)
 
 
-class Rules:
+class Rules(Matches):
     """One rule set of one family, as iptables-restore reads it."""
 
     def __init__(self, rng: Random, family: int) -> None:
-        self.rng = rng
-        self.family = family
+        super().__init__(rng, family)
+        self.counters = rng.random() < 0.3  # else too little is left by the end
 
     def text(self) -> str:
         """Both tables."""
@@ -89,92 +86,27 @@ class Rules:
             protocol = ["!", "-p", rng.choice(["tcp", "udp", icmp])]
         found: list[str] = []
         kinds = [self.interface, self.address, self.range, self.mark, self.comment]
-        kinds += [self.length, self.dscp, self.tos]
+        kinds += [self.length, self.dscp, self.tos, self.link]
         if table == "filter":
             kinds += [self.hops]
             kinds += [self.state, self.state, self.connmark, self.label]
+            kinds += [self.connection, self.connection, self.count, self.helper]
         if protocol and protocol[0] == "-p":
             own = {"tcp": [self.port, self.ports, self.flags], "udp": [self.port, self.ports]}
             kinds += 3 * own.get(protocol[1], [self.icmp])
+            if protocol[1] == "tcp":
+                kinds += [self.option, self.segment_size]
+            if protocol[1] in own:
+                kinds += [lambda: self.word(protocol[1]), lambda: self.octets(protocol[1])]
+        if self.family == 6:
+            kinds += [self.header]
+        if self.counters:
+            kinds += [self.hashlimit, self.quota, self.every, self.few]
         asked = rng.sample(kinds, rng.choice((0, 1, 1, 2, 2, 3)))
         for kind in dict.fromkeys(asked):
             module = f"-m {protocol[1]} " if kind == self.port else ""
             found.append(module + kind())
         return protocol, found
-
-    def maybe_not(self) -> str:
-        return "! " if self.rng.random() < 0.25 else ""
-
-    def interface(self) -> str:
-        option, names = self.rng.choice(
-            (("-i", ("judge-in", "judge+", "lan0")), ("-i", ("lan+", "judge-i+")))
-        )
-        return f"{self.maybe_not()}{option} {self.rng.choice(names)}"
-
-    def address(self) -> str:
-        option = self.rng.choice(("-s", "-d"))
-        return f"{self.maybe_not()}{option} {self.rng.choice(NETWORKS[self.family])}"
-
-    def range(self) -> str:
-        option = self.rng.choice(("--src-range", "--dst-range"))
-        return f"-m iprange {self.maybe_not()}{option} {self.rng.choice(RANGES[self.family])}"
-
-    def mark(self) -> str:
-        return f"-m mark {self.maybe_not()}--mark {self.rng.choice(MARKS)}"
-
-    def connmark(self) -> str:
-        return f"-m connmark {self.maybe_not()}--mark {self.rng.choice(MARKS)}"
-
-    def label(self) -> str:
-        return f"-m connlabel {self.maybe_not()}--label {self.rng.choice((5, 127))}"
-
-    def comment(self) -> str:
-        return self.rng.choice(
-            ('-m comment --comment "it\'s \\"so\\": x"', "-m comment --comment a")
-        )
-
-    def length(self) -> str:
-        return (
-            f"-m length {self.maybe_not()}--length {self.rng.choice(('0:40', '41:', '48', '60'))}"
-        )
-
-    def hops(self) -> str:
-        module, option = ("ttl", "--ttl-") if self.family == 4 else ("hl", "--hl-")
-        how = self.rng.choice(("! {}eq 63", "{}eq 63", "{}lt 63", "{}gt 4"))
-        return f"-m {module} {how.format(option)}"
-
-    def dscp(self) -> str:
-        return f"-m dscp {self.maybe_not()}--dscp {self.rng.choice(('0x00', '0x2e'))}"
-
-    def tos(self) -> str:
-        octet = self.rng.choice(("0x10/0x3f", "0xb8/0xff", "0x00/0x01"))
-        return f"-m tos {self.maybe_not()}--tos {octet}"
-
-    def state(self) -> str:
-        names = ",".join(self.rng.sample(STATES, self.rng.randrange(1, 4)))
-        return f"-m conntrack {self.maybe_not()}--ctstate {names}"
-
-    def port(self) -> str:
-        low, high = sorted(self.rng.sample(PORTS, 2))
-        text = self.rng.choice((str(low), str(low), f"{low}:{high}", f":{low}", f"{high}:"))
-        return f"{self.maybe_not()}{self.rng.choice(('--sport', '--dport'))} {text}"
-
-    def ports(self) -> str:
-        option = self.rng.choice(("--sports", "--dports", "--ports"))
-        text = self.rng.choice(("22,80", "53", "21:53,443", "1024:65535"))
-        return f"-m multiport {self.maybe_not()}{option} {text}"
-
-    def flags(self) -> str:
-        if self.rng.random() < 0.4:
-            return f"-m tcp {self.maybe_not()}--syn"
-        return f"-m tcp {self.maybe_not()}--tcp-flags {self.rng.choice(FLAGS)}"
-
-    def icmp(self) -> str:
-        if self.family == 4:
-            kinds, option = ("8", "0", "3", "3/4", "echo-request", "11/0"), "--icmp-type"
-            return f"-m icmp {self.maybe_not()}{option} {self.rng.choice(kinds)}"
-        kind = self.rng.choice(("128", "129", "1", "1/4", "echo-request", "2"))
-        return f"-m icmp6 {self.maybe_not()}--icmpv6-type {kind}"
 
     def target(self, table: str, protocol: list[str], chains: list[str]) -> str:
         rng = self.rng
@@ -252,9 +184,19 @@ def with_class(data: bytes, octet: int) -> bytes:
 def _plain(rng: Random, src: bytes, dst: bytes, protocol: int, sport: int, dport: int) -> bytes:
     if protocol == wire.TCP:
         flags = rng.choice(("S", "S", "SA", "A", "A", "FA", "R", "", "SF", "PA"))
-        return wire.ip(src, dst, protocol, wire.tcp(flags, 1000, 1000, sport=sport, dport=dport))
+        segment = wire.tcp(
+            flags,
+            1000,
+            1000,
+            sport=sport,
+            dport=dport,
+            payload=b"" if "S" in flags else rng.choice(TEXTS),
+            options=rng.choice(OPTIONS) if "S" in flags else b"",
+        )
+        return wire.ip(src, dst, protocol, segment)
     if protocol == wire.UDP:
-        return wire.ip(src, dst, protocol, wire.udp(sport=sport, dport=dport))
+        text = rng.choice(TEXTS)
+        return wire.ip(src, dst, protocol, wire.udp(text, sport=sport, dport=dport))
     if len(src) == 4:
         kind, code = rng.choice(((8, 0), (8, 0), (0, 0), (3, 4), (11, 0), (13, 0)))
         return wire.ip(src, dst, wire.ICMP, wire.query(kind, code))

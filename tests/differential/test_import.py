@@ -84,8 +84,8 @@ def test_random_rule_sets_judge_as_the_kernel_does() -> None:
             rules = {family: Rules(rng, family).text() for family in TOOLS}
             saved = {family: namespace.load(family, text) for family, text in rules.items()}
             text, left = imported(saved)
-            if left:
-                reasons.update(one.reason for one in left)
+            reasons.update(one.reason for one in left)
+            if not all(one.nearly for one in left):
                 continue
             whole += 1
             kernel.flush()
