@@ -20,8 +20,6 @@ from firewalld_py.packet.packet import Packet
 from firewalld_py.policy.addresses import address_text
 from firewalld_py.policy.checks import PROTOCOL_NAMES
 from firewalld_py.policy.names import PORT_PROTOCOLS, TCP
-from firewalld_py.rules.machine import Machine
-from firewalld_py.rules.matches_link import BROADCAST, MULTICAST, UNICAST, packet_type
 
 # Says it, "" if there is nothing to be said.
 Fact = Callable[[Packet, CtInfo], str]
@@ -58,13 +56,6 @@ def _dscp(packet: Packet, info: CtInfo) -> str:  # noqa: ARG001
 def _source_mac(packet: Packet, info: CtInfo) -> str:  # noqa: ARG001
     mac = packet.meta.source_mac
     return f"the packet has {mac.hex(':')}" if mac else "the packet has no Ethernet source"
-
-
-def _packet_type(packet: Packet, info: CtInfo) -> str:  # noqa: ARG001
-    if not packet.dst:
-        return ""
-    types = {UNICAST: "unicast", BROADCAST: "broadcast", MULTICAST: "multicast"}
-    return f"the packet is {types[packet_type(packet, Machine())]} by its destination"
 
 
 def _of_protocol(numbers: frozenset[int]) -> Fact:
@@ -170,7 +161,6 @@ FACTS: Final[dict[str, Fact]] = {
     "mss": _TCP,
     "ipv6_header": _ipv6,
     "source_mac": _source_mac,
-    "packet_type": _packet_type,
     "direction": _of_connection(_direction),
     "status": _of_connection(_status),
     "helper": _helper,

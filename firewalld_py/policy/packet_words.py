@@ -37,7 +37,8 @@ class PacketWords:
 
     `length` is that of the datagram, 0 for as long as its payload makes it; the payload is filled
     up with zeros then. TCP's sequence numbers are no words: they follow from the packets before.
-    `mss` is 0 where no TCP option says it, `source_mac` empty where nobody says it.
+    `mss` is 0 where no TCP option says it, `source_mac` empty where nobody says it,
+    and `time`, in seconds since the epoch, None.
     """
 
     src: bytes
@@ -57,6 +58,7 @@ class PacketWords:
     mark: int = 0
     mss: int = 0
     source_mac: bytes = b""
+    time: int | None = None
 
     @property
     def version(self) -> int:
@@ -144,6 +146,7 @@ def _whole(read: dict[str, object], node: Node, reading: Reading) -> PacketWords
         cast("int", read.get("mark", 0)),
         cast("int", read.get("mss", 0)),
         cast("bytes", read.get("source_mac", b"")),
+        cast("int | None", read.get("time")),
     )
 
 
