@@ -46,6 +46,7 @@ _ORDER: Final = {
             "ttl",
             "tos",
             "ipv6_header",
+            "fragment",
             "tcp_option",
             "mss",
             *LINK_KINDS,
@@ -97,6 +98,7 @@ class _Compiler:
             "quota": _number,
             "every": _number,
             "time": TimeEncoder(),
+            "fragment": _number,
             **dict.fromkeys(ADDRESS_KINDS, _addresses),
         }
 

@@ -58,6 +58,11 @@ def _source_mac(packet: Packet, info: CtInfo) -> str:  # noqa: ARG001
     return f"the packet has {mac.hex(':')}" if mac else "the packet has no Ethernet source"
 
 
+def _fragment(packet: Packet, info: CtInfo) -> str:  # noqa: ARG001
+    came = "in fragments" if packet.fragment or packet.was_fragmented else "whole"
+    return f"the packet came {came}" if packet.src else ""
+
+
 def _of_protocol(numbers: frozenset[int]) -> Fact:
     """Of a condition that other protocols never meet."""
 
@@ -160,6 +165,7 @@ FACTS: Final[dict[str, Fact]] = {
     "tcp_option": _TCP,
     "mss": _TCP,
     "ipv6_header": _ipv6,
+    "fragment": _fragment,
     "source_mac": _source_mac,
     "direction": _of_connection(_direction),
     "status": _of_connection(_status),

@@ -42,7 +42,7 @@ KEEP_NOTHING: Final = frozenset(
         *("tcp_flags", "mark", "connmark", "label", "zone"),
         *("length", "ttl", "tos", "ipv6_header", "tcp_option", "mss", *CONNECTION_KINDS),
         *LINK_KINDS,
-        "time",
+        *("fragment", "time"),
     )
 )
 

@@ -137,9 +137,16 @@ class LinkJudges:
 
     def compare(self, sent: Sent, matched: Matched, note: str = "") -> None:
         """Send a packet past both."""
-        kernel = self._kernels(sent)
-        ours = self._ours()
-        matched.packets += 1
+        self.compare_together([sent], matched, note)
+
+    def compare_together(self, pieces: Sequence[Sent], matched: Matched, note: str = "") -> None:
+        """Send packets past both, and compare what any of them met."""
+        kernel: set[int] = set()
+        ours: set[int] = set()
+        for sent in pieces:
+            kernel |= self._kernels(sent)
+            ours |= self._ours()
+        matched.packets += len(pieces)
         family = sent.data[0] >> 4
         for number, pair in enumerate(self.pairs):
             if not (pair.v4 if family == 4 else pair.v6):
