@@ -148,7 +148,9 @@ class Firewall:
             dropped = self._reassembler.dropped
             # Should judging fail, none of the fragments is left waiting.
             self._reassembler.dropped = dropped + released
-            decision = self._judge(parse(self._reassembler.whole, meta, True), meta, now)
+            whole = parse(self._reassembler.whole, meta, True)
+            whole.was_fragmented = True
+            decision = self._judge(whole, meta, now)
             self._reassembler.dropped = dropped
             decision.released = released
             return decision

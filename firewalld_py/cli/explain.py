@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from firewalld_py.cli.exits import FAILURE, OK, USAGE
@@ -94,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
     names = {index: name for name, index in indexes.items()}
     replay = Replay(config_of(args), args.rules, chain, Routes([]))
     replay.ruleset.interfaces.set_names(names)
+    replay.machine.wall_offset = (time.time() if words.time is None else words.time) - START
     explainer = Explainer(replay.firewall, replay.policy, replay.plan, names)
     meta = meta_of(words, chain, indexes)
     _print(args, explainer.handle(Talk().octets(words), meta, START), names, _unsaid(words, chain))

@@ -34,6 +34,7 @@ from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import DEFAULT_CONFIG, Config, load_config
 from firewalld_py.policy.load import load_rules
 from firewalld_py.rules.build import build_ruleset
+from firewalld_py.rules.machine import Machine
 from firewalld_py.service.plugins import load_helpers, with_plugins
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ class Replay:
         helpers = load_helpers(_tell_of_helper)
         self.policy = load_rules(rules or config.rules, with_plugins(helpers))
         self.plan = compile_policy(self.policy, config)
-        self.ruleset = build_ruleset(self.plan)
+        self.machine = Machine()  # a capture's clock is the wall clock
+        self.ruleset = build_ruleset(self.plan, self.machine)
         self.ruleset.interfaces.set_names(routes.names)
         settings = make_settings(config.conntrack.numbers())
         self.firewall = Firewall(self.ruleset, Conntrack(settings, more_helpers=helpers))

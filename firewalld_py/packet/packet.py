@@ -64,6 +64,8 @@ class Packet:
     it does not count; of a truncated packet fewer octets are at hand). `transport` is the offset of
     the transport header. `fault` is OK or the reason that makes the packet INVALID; fields
     of headers behind the fault are 0. `sport` and `dport` are meant only if `has_ports`.
+    `fragment` is one that was not put together with others, `was_fragmented` a whole datagram that
+    was put together here.
     """
 
     __slots__ = (
@@ -86,6 +88,7 @@ class Packet:
         "tcp_flags",
         "transport",
         "version",
+        "was_fragmented",
         "window",
     )
 
@@ -98,6 +101,7 @@ class Packet:
         self.dst = b""
         self.protocol = -1  # none known yet; 0 is a protocol number
         self.fragment = False
+        self.was_fragmented = False
         self.transport = 0
         self.fault = OK
         self.has_ports = False

@@ -14,6 +14,7 @@ from firewalld_py.policy.matches_connection import ADDRESS_KINDS, CONNECTION_KIN
 from firewalld_py.policy.matches_link import LINK_KINDS
 from firewalld_py.policy.matches_payload import PAYLOAD_KINDS
 from firewalld_py.policy.matches_rate import RATE_KINDS
+from firewalld_py.policy.matches_time import TimeEncoder
 from firewalld_py.policy.model import Action, Match, Policy, Rule
 from firewalld_py.policy.targets import plan_of
 
@@ -45,9 +46,11 @@ _ORDER: Final = {
             "ttl",
             "tos",
             "ipv6_header",
+            "fragment",
             "tcp_option",
             "mss",
             *LINK_KINDS,
+            "time",
             *CONNECTION_KINDS,
             *PAYLOAD_KINDS,
             *RATE_KINDS,
@@ -94,6 +97,8 @@ class _Compiler:
             "status": _number,
             "quota": _number,
             "every": _number,
+            "time": TimeEncoder(),
+            "fragment": _number,
             **dict.fromkeys(ADDRESS_KINDS, _addresses),
         }
 

@@ -16,8 +16,6 @@ from firewalld_py.packet.packet import Packet
 from firewalld_py.policy.connection_text import status_names
 from firewalld_py.policy.flow_text import octets_text, protocol_name
 from firewalld_py.policy.names import PORT_PROTOCOLS, TCP
-from firewalld_py.rules.machine import Machine
-from firewalld_py.rules.matches_link import BROADCAST, MULTICAST, UNICAST, packet_type
 
 # Says it, "" if there is nothing to be said.
 Fact = Callable[[Packet, CtInfo], str]
@@ -50,11 +48,9 @@ def _source_mac(packet: Packet, info: CtInfo) -> str:  # noqa: ARG001
     return f"the packet has {mac.hex(':')}" if mac else "the packet has no Ethernet source"
 
 
-def _packet_type(packet: Packet, info: CtInfo) -> str:  # noqa: ARG001
-    if not packet.dst:
-        return ""
-    types = {UNICAST: "unicast", BROADCAST: "broadcast", MULTICAST: "multicast"}
-    return f"the packet is {types[packet_type(packet, Machine())]} by its destination"
+def _fragment(packet: Packet, info: CtInfo) -> str:  # noqa: ARG001
+    came = "in fragments" if packet.fragment or packet.was_fragmented else "whole"
+    return f"the packet came {came}" if packet.src else ""
 
 
 def _of_protocol(numbers: frozenset[int]) -> Fact:
@@ -156,8 +152,8 @@ FACTS: Final[dict[str, Fact]] = {
     "tcp_option": _TCP,
     "mss": _TCP,
     "ipv6_header": _ipv6,
+    "fragment": _fragment,
     "source_mac": _source_mac,
-    "packet_type": _packet_type,
     "direction": _of_connection(_direction),
     "status": _of_connection(_status),
     "helper": _helper,

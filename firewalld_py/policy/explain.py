@@ -30,6 +30,7 @@ from firewalld_py.policy.checks import IMPLIED
 from firewalld_py.policy.compile import Plan
 from firewalld_py.policy.condition_text import Facts
 from firewalld_py.policy.flow_text import connection_text, protocol_name
+from firewalld_py.policy.machine_facts import machine_fact
 from firewalld_py.policy.model import Match, Policy
 from firewalld_py.policy.model import Rule as PolicyRule
 from firewalld_py.policy.reason_text import reason_text
@@ -183,7 +184,8 @@ class Explainer:
             if condition is None:
                 implied = next((one.key for one in source.matches if one.key in IMPLIED), "")
                 return f"{implied} (which says the protocol)", facts.text("proto")
-            return self._written.text(source.file, condition), facts.text(condition.key)
+            found = machine_fact(match, packet) or facts.text(condition.key)
+            return self._written.text(source.file, condition), found
         return "", NOT_THEN
 
 

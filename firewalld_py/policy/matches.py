@@ -14,6 +14,7 @@ from firewalld_py.policy.matches_link import LINK_KEYS
 from firewalld_py.policy.matches_packet import PACKET_KEYS
 from firewalld_py.policy.matches_payload import PAYLOAD_KEYS
 from firewalld_py.policy.matches_rate import RATE_KEYS
+from firewalld_py.policy.matches_time import TIME_KEYS
 from firewalld_py.policy.model import Match, MatchValue
 from firewalld_py.policy.names import ICMP, ICMPV6
 from firewalld_py.policy.nodes import Mapping, Node
@@ -233,6 +234,7 @@ MATCHES: Final = Table(
         ),
         *PACKET_KEYS,
         *LINK_KEYS,
+        *TIME_KEYS,
         *CONNECTION_KEYS,
         *PAYLOAD_KEYS,
         *RATE_KEYS,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final, cast
 
 from firewalld_py.policy.errors import nearest
-from firewalld_py.policy.keys import Key, Parser, Reading
+from firewalld_py.policy.keys import Key, Parser, Reading, one
 from firewalld_py.policy.lists import plain_list, ports_merged
 from firewalld_py.policy.nodes import Node
 from firewalld_py.policy.numbers import number_range, number_with_mask
 from firewalld_py.policy.shapes import Choice, Number, Text, any_case, reads, shape_of
-from firewalld_py.policy.values import NUMBER, unexpected
+from firewalld_py.policy.values import NUMBER, truth, unexpected
 
 DSCP: Final = "a class (ef, cs1, af41) or a number from 0 to 63"
 TOS: Final = "an octet as VALUE or VALUE/MASK (0x10, 0x08/0x3f)"
@@ -161,5 +161,15 @@ PACKET_KEYS: Final = (
         "an IPv6 header that is present, any of those named; also negated it matches IPv6 only",
         also=("ipv6header", "exthdr", "extension_header", "extension_headers"),
         example="{ipv6_header: [route, hop-by-hop], action: drop}",
+    ),
+    Key(
+        "fragment",
+        one(truth, "true or false"),
+        "true or false",
+        "whether the packet came in fragments. Its datagram is judged once, as a whole. On a "
+        "gateway the kernel puts fragments together before we see them, and no packet is one any "
+        "more: this is for captures, and for kernels that cannot (the log says so at start)",
+        also=("frag", "fragments", "is_fragment", "f"),
+        example="{fragment: true, proto: icmp, action: drop}",
     ),
 )

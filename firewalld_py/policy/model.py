@@ -21,6 +21,7 @@ Verdict = Literal["accept", "drop", "reject", "notrack", "continue", "jump", "go
 #   length, ttl, mss   tuple of (first, last), merged   tos     tuple of (value, mask)
 #   tcp_option, ipv6_header   tuple of numbers
 #   source_mac  tuple of twelve hexadecimal digits   packet_type   tuple of bits
+#   time        matches_time.TimeValue          fragment    bool
 #   direction   int         status      int, bits as in conntrack.connection
 #   helper      tuple of names           age, expires   tuple of (first, last), merged
 #   packets, octets    (direction, first, last)

@@ -11,6 +11,7 @@ from firewalld_py.policy.errors import Fault, quoted
 from firewalld_py.policy.keys import Key, Reading, Table, items_of, one, text_of
 from firewalld_py.policy.matches_link import MAC, mac
 from firewalld_py.policy.matches_packet import DSCP, dscp
+from firewalld_py.policy.matches_time import MOMENT, moment
 from firewalld_py.policy.names import ICMP, ICMPV6
 from firewalld_py.policy.nodes import Node
 from firewalld_py.policy.shapes import OneOrMore, Text, reads, shape_of
@@ -225,6 +226,14 @@ _KEYS: Final = (
         MAC,
         "the Ethernet address that sent it; without it, it has none",
         also=("mac", "mac_source", "src_mac"),
+    ),
+    Key(
+        "time",
+        one(moment, MOMENT),
+        MOMENT,
+        "what the wall clock shows when it comes, for rules that ask; the age of connections "
+        "is not changed. Without it, tests begin at 2026-01-01 12:00, a Thursday, and explain now",
+        also=("at", "date", "now"),
     ),
 )
 PACKET: Final = Table("a packet", _KEYS)

@@ -38,7 +38,7 @@ class PacketWords:
     `length` is that of the datagram, 0 for as long as its payload makes it; the payload is filled
     up with zeros then. TCP's sequence numbers are no words: they follow from the packets before.
     `mss` is 0 where no TCP option says it, `source_mac` empty where nobody says it; `identifier` is
-    that of an ICMP query.
+    that of an ICMP query; `time`, in seconds since the epoch, None where nobody says it.
     """
 
     src: bytes
@@ -59,6 +59,7 @@ class PacketWords:
     mss: int = 0
     source_mac: bytes = b""
     identifier: int = 1
+    time: int | None = None
 
     @property
     def version(self) -> int:
@@ -146,6 +147,7 @@ def _whole(read: dict[str, object], node: Node, reading: Reading) -> PacketWords
         cast("int", read.get("mark", 0)),
         cast("int", read.get("mss", 0)),
         cast("bytes", read.get("source_mac", b"")),
+        time=cast("int | None", read.get("time")),
     )
 
 

@@ -27,12 +27,14 @@ from firewalld_py.policy.model import Policy
 from firewalld_py.policy.packet_octets import Talk, interface_indexes, meta_of
 from firewalld_py.policy.rule_tests import RuleTest, Step
 from firewalld_py.rules.build import build_ruleset, plan_rules
+from firewalld_py.rules.machine import Machine
 from firewalld_py.rules.ruleset import Ruleset
 
 BUDGET_S: Final = 20.0  # for all tests of a policy; what is not run by then has failed
 NO_RULE: Final = "policy"  # in a test: that the chain's policy decides
 STEP_S: Final = 0.001  # that passes between two packets
 START: Final = 1_000_000.0  # the clock at the first packet
+WALL_START: Final = 1767268800.0  # 2026-01-01 12:00 UTC, a Thursday: what the wall clock shows then
 # Matches that are functions of the packet and its connection alone. Others may keep something.
 KEEP_NOTHING: Final = frozenset(
     (
@@ -40,6 +42,7 @@ KEEP_NOTHING: Final = frozenset(
         *("tcp_flags", "mark", "connmark", "label", "zone"),
         *("length", "ttl", "tos", "ipv6_header", "tcp_option", "mss", *CONNECTION_KINDS),
         *LINK_KINDS,
+        *("fragment", "time"),
     )
 )
 
@@ -110,20 +113,24 @@ class _Trial:
         self._plan = plan
         self._settings = make_settings(config.conntrack.numbers())
         self._more_helpers = more_helpers
+        self._machine = Machine()
         self._shared: Ruleset | None = None
         self._names = {str(rule["name"]) for _chain, rule in plan_rules(plan)}
         if not keeps_something(plan):
-            self._shared = build_ruleset(plan)
+            self._shared = build_ruleset(plan, self._machine)
 
     def run(self, test: RuleTest) -> Outcome:
         """Send its packets; the first that fares otherwise than expected ends it."""
         indexes = interface_indexes([step.packet for step in test.steps])
-        ruleset = self._shared or build_ruleset(self._plan)
+        ruleset = self._shared or build_ruleset(self._plan, self._machine)
         ruleset.interfaces.set_names({index: name for name, index in indexes.items()})
         conntrack = Conntrack(self._settings, more_helpers=self._more_helpers)
         firewall, talk, now = Firewall(ruleset, conntrack), Talk(), START
+        self._machine.wall_offset = WALL_START - START
         for number, step in enumerate(test.steps, 1):
             now += step.wait_s + STEP_S
+            if step.packet.time is not None:
+                self._machine.wall_offset = step.packet.time - now
             data = talk.error(step.packet) if step.is_error else talk.octets(step.packet)
             decision = firewall.handle(data, meta_of(step.packet, step.chain, indexes), now)
             if fault := self._fault(step, decision):

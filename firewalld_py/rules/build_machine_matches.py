@@ -14,6 +14,7 @@ from firewalld_py.rules.matches_link import (
     PacketTypeMatch,
     SourceMacMatch,
 )
+from firewalld_py.rules.matches_time import TimeMatch, Zone
 
 MAC_OCTETS: Final = 6
 
@@ -37,8 +38,21 @@ def _packet_type(inverted: bool, value: Any, machine: Machine) -> Match:
     return PacketTypeMatch(inverted, types, machine)
 
 
+def _time(inverted: bool, value: Any, machine: Machine) -> Match:
+    first, last, start, stop, weekdays, monthdays, contiguous, offset, changes = value
+    starts = [int(second) for second, _offset in changes]
+    zone = Zone(int(offset), starts, [int(ahead) for _second, ahead in changes])
+    times = int(first), int(last), int(start), int(stop)
+    days = int(weekdays), int(monthdays)
+    return TimeMatch(
+        inverted, times[0], times[1], times[2], times[3], days[0], days[1], bool(contiguous), zone,
+        machine,
+    )  # fmt: skip
+
+
 # Raises TypeError or ValueError for a value that policy/compile.py does not make.
 MACHINE_BUILDERS: Final[dict[str, Builder]] = {
     "source_mac": _source_mac,
     "packet_type": _packet_type,
+    "time": _time,
 }

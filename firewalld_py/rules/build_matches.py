@@ -19,6 +19,7 @@ from firewalld_py.rules.matches_connection import (
     StatusMatch,
 )
 from firewalld_py.rules.matches_packet import (
+    FragmentMatch,
     Ipv6HeaderMatch,
     LengthMatch,
     MssMatch,
@@ -77,6 +78,12 @@ def _mss(inverted: bool, value: Any) -> Match:
 
 def _ipv6_header(inverted: bool, value: Any) -> Match:
     return Ipv6HeaderMatch(inverted, numbers(value))
+
+
+def _fragment(inverted: bool, value: Any) -> Match:
+    if value is not True and value is not False:
+        raise ValueError("neither true nor false")
+    return FragmentMatch(inverted, bool(value))
 
 
 def _direction(inverted: bool, value: Any) -> Match:
@@ -193,6 +200,7 @@ BUILDERS: Final[dict[str, Builder]] = {
     "tcp_option": _tcp_option,
     "mss": _mss,
     "ipv6_header": _ipv6_header,
+    "fragment": _fragment,
     "direction": _direction,
     "status": _status,
     "helper": _helper,

@@ -12,9 +12,11 @@ class Machine:
     """The machine as its rules see it; it outlives them. Whoever runs a firewall keeps it up.
 
     `broadcasts` are the broadcast addresses of the networks that an interface is in, by its index.
+    `wall_offset` leads from the packets' clock to the wall clock, in seconds since the epoch.
     """
 
-    __slots__ = ("broadcasts",)
+    __slots__ = ("broadcasts", "wall_offset")
 
     def __init__(self) -> None:
         self.broadcasts: dict[int, frozenset[bytes]] = {}
+        self.wall_offset = 0.0

@@ -153,6 +153,22 @@ class MssMatch(Match):
         return self.inverted
 
 
+class FragmentMatch(Match):
+    """`-f`, of a datagram: whether it came in fragments, and nobody put them together before us."""
+
+    __slots__ = ("wanted",)
+
+    def __init__(self, inverted: bool, wanted: bool) -> None:
+        super().__init__(inverted)
+        self.wanted = wanted
+
+    def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
+        if len(packet.src) == 0:
+            return False
+        is_one = packet.fragment or packet.was_fragmented
+        return (is_one == self.wanted) != self.inverted
+
+
 class Ipv6HeaderMatch(Match):
     """`-m ipv6header --soft`, for any of several headers, which `wanted` has as bits by number.
 

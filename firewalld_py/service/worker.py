@@ -88,6 +88,7 @@ class Worker:
         self._building = 0
         self._names: dict[int, str] = {}
         self._machine = Machine()
+        self._machine.wall_offset = time.time() - time.monotonic()
         self._running = True
         self._next_heartbeat = 0.0
         self._asked = 0
@@ -291,6 +292,7 @@ class Worker:
                     self._channel.send(reject_event(decision))
         if judge.now >= self._next_heartbeat:
             self._next_heartbeat = judge.now + HEARTBEAT_S
+            self._machine.wall_offset = time.time() - time.monotonic()
             self._channel.send(self._stats())
 
     def _stats(self) -> Stats:

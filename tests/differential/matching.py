@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable, Mapping
 
+    from firewalld_py.rules.machine import Machine
     from firewalld_py.rules.ruleset import Ruleset
     from tests.differential.sequence import Sequence
 
@@ -85,7 +86,7 @@ class MatchingJudges:
         """`dropping` are the pairs whose match may drop a packet."""
         self.pairs = [*pairs, *(dropping or ())]
         self._sure = len(pairs)
-        self._ruleset = _ours(self.pairs)
+        self._ruleset = our_rules(self.pairs)
         self._kernel = KernelJudge(self._set_up)
 
     def __enter__(self) -> Self:
@@ -188,7 +189,7 @@ class _CountingJudge(OurJudge):
         return {number for number, hits in enumerate(self._hits) if hits != before[number]}
 
 
-def _ours(pairs: Iterable[Pair]) -> Ruleset:
+def our_rules(pairs: Iterable[Pair], machine: Machine | None = None) -> Ruleset:
     """A rule for each pair that lets packets go on, and at the end the one for DROP_MARK."""
     lines = ["version: 1", "filter:", "  forward:", "    rules:"]
     lines += [f"      - {{{pair.ours}, action: drop}}" for pair in pairs]
@@ -197,4 +198,4 @@ def _ours(pairs: Iterable[Pair]) -> Ruleset:
     rules = compile_policy(policy, Config())["filter"]["forward"]["rules"]
     going_on = [{**made, "verdict": "continue"} for made in rules]
     dropped = rule("drop", ("mark", [[DROP_MARK, 0xFFFFFFFF]]))
-    return build_ruleset(plan([*going_on, dropped], prerouting=[_OUR_FTP]))
+    return build_ruleset(plan([*going_on, dropped], prerouting=[_OUR_FTP]), machine)

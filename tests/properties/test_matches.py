@@ -26,6 +26,7 @@ VALUES: Final[dict[str, tuple[Any, ...]]] = {
     "ttl": ([[0, 63]], [[64, 64]]),
     "tos": ([[0, 0xFF]], [[0x10, 0x10]]),
     "ipv6_header": ([0], [44, 60], [43, 50, 51, 59]),
+    "fragment": (True, False),
     "tcp_option": ([2], [1, 3], [8, 253]),
     "mss": ([[1460, 1460]], [[0, 535]]),
     "direction": (0, 1),

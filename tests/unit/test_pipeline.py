@@ -209,3 +209,18 @@ def test_octets_that_are_no_packet_are_invalid_and_judged(data: bytes) -> None:
     decision = sent(firewall(plan([rule("drop", ("state", INVALID))])), data)
     assert said(decision) == ("drop", "rule")
     assert REASON_NAMES[decision.info.reason] != "ok"
+
+
+@pytest.mark.parametrize("hook", [HOOK_INPUT, HOOK_FORWARD])
+def test_a_datagram_that_came_in_fragments_is_still_one_as_a_whole(hook: int) -> None:
+    judge = firewall(plan(prerouting=[rule("drop", ("fragment", True), TO_53)]))
+    whole = wire.udp(bytes(40), dport=53)
+    pieces = [
+        wire.ipv4(wire.CLIENT4, wire.SERVER4, wire.UDP, whole[:24], fragment=0x2000),
+        wire.ipv4(wire.CLIENT4, wire.SERVER4, wire.UDP, whole[24:], fragment=3),
+    ]
+    assert sent(judge, pieces[0], hook).held
+    decision = sent(judge, pieces[1], hook)
+    assert said(decision) == ("drop", "rule")
+    assert (decision.packet.was_fragmented, decision.packet.fragment) == (True, False)
+    assert said(sent(judge, QUESTION, hook)) == ("accept", "policy")

@@ -33,6 +33,8 @@ def test_every_fact_is_of_a_key() -> None:
         ("proto: [tcp, udp], contains: x", "icmp=ping", "proto tcp, udp: the packet is icmp"),
         ("contains: x", "icmp=ping", "contains x: the packet is icmp"),
         ("ipv6_header: hop", "icmp=ping", "ipv6_header hop: the packet is IPv4"),
+        ("fragment: true", "icmp=ping", "fragment true: the packet came whole"),
+        ("not: {fragment: no}", "icmp=ping", "not fragment no: the packet came whole"),
         (
             "source_mac: 02-00-00-00-00-0A",
             "icmp=ping source_mac=02:00:00:00:00:0b",

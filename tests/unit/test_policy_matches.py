@@ -41,6 +41,8 @@ def assert_refused(conditions: str, *messages: str, chain: str = "filter/forward
         ("dscp: [af41, 0, 0x3f]", ["tos", False, [[136, 252], [0, 252], [252, 252]]]),
         ("tos: [0x10, 8/15]", ["tos", False, [[16, 255], [8, 15]]]),
         ("ipv6_header: [hop, hop-by-hop, frag]", ["ipv6_header", False, [0, 44]]),
+        ("fragment: true", ["fragment", False, True]),
+        ("not: {fragment: no}", ["fragment", True, False]),
     ],
 )  # fmt: skip
 def test_conditions_on_headers(conditions: str, match: list[object]) -> None:
@@ -131,6 +133,7 @@ def test_what_every_packet_meets_is_left_out() -> None:
         ("tcp_option: §window-scal", "tcp_option: expected a TCP option by name (mss, window-"),
         ("ipv6_header: §routing", "ipv6_header: expected a header (hop-by-hop, route, frag,"),
         ("ipv6_header: [hop, §44]", "expected a header (hop-by-hop, route, frag"),
+        ("fragment: §first", "fragment: expected true or false, found 'first'"),
         ("proto: udp, §mss: 5", "mss matches only tcp, but proto allows udp"),
         ("icmp: 8, §tcp_option: mss", "tcp_option and icmp can never both match: make two rules"),
         ("family: ipv4, §ipv6_header: hop", "ipv6_header matches IPv6 only and family IPv4 only"),

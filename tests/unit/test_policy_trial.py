@@ -14,6 +14,7 @@ from firewalld_py.policy.config import Config
 from firewalld_py.policy.errors import PolicyErrors
 from firewalld_py.policy.trial import Outcome, run_tests
 from firewalld_py.rules.build import Plan, build_ruleset
+from firewalld_py.rules.machine import Machine
 from firewalld_py.rules.ruleset import Ruleset
 from firewalld_py.service.journal import Log
 from firewalld_py.service.policy_in_force import PolicyInForce
@@ -126,9 +127,9 @@ def test_rules_that_may_keep_something_are_made_anew_for_each_test(
 ) -> None:
     built: list[Plan] = []
 
-    def build(plan: Plan) -> Ruleset:
+    def build(plan: Plan, machine: Machine) -> Ruleset:
         built.append(plan)
-        return build_ruleset(plan)
+        return build_ruleset(plan, machine)
 
     monkeypatch.setattr(trial, "build_ruleset", build)
     syn = f"{{name: a, packet: {SYN % 80}, expect: accept}}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from firewalld_py.policy.compile import _ORDER
 from firewalld_py.rules.build import PlanError, build_ruleset
 from firewalld_py.rules.build_machine_matches import MACHINE_BUILDERS
 from firewalld_py.rules.machine import NEEDS_SOURCE_MAC, Machine
@@ -19,6 +20,10 @@ def test_link_matches_are_built_as_the_plan_says() -> None:
     kind = MACHINE_BUILDERS["packet_type"](False, [2, 4], machine)
     assert isinstance(kind, PacketTypeMatch)
     assert (kind.types, kind.machine) == (6, machine)
+
+
+def test_every_kind_has_a_place_in_the_order() -> None:
+    assert set(MACHINE_BUILDERS) <= set(_ORDER)
 
 
 def test_a_rule_set_needs_what_its_rules_need() -> None:
@@ -38,6 +43,9 @@ def test_a_rule_set_needs_what_its_rules_need() -> None:
         ("packet_type", ["two"]),
         ("packet_type", [8]),
         ("packet_type", None),
+        ("time", None),
+        ("time", [0, 1, 2]),
+        ("time", [0, 1, 2, 3, 4, 5, True, 0, [["x", 1]]]),
     ],
 )
 def test_what_no_compiler_makes_is_refused(match: tuple[str, object]) -> None:

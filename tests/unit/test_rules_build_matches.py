@@ -18,6 +18,7 @@ VALUES: Final[dict[str, Any]] = {
     "tcp_option": [2],
     "mss": [[0, 535]],
     "ipv6_header": [0, 44],
+    "fragment": True,
     "direction": 1,
     "status": 8,
     "helper": ["ftp"],

@@ -11,6 +11,7 @@ from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.rules.matches import Match
 from firewalld_py.rules.matches_packet import (
+    FragmentMatch,
     Ipv6HeaderMatch,
     LengthMatch,
     MssMatch,
@@ -212,3 +213,20 @@ def chain(*kinds: int, last: int = wire.UDP, body: bytes = bytes(8)) -> bytes:
 def test_ipv6_header(kinds: list[int], data: bytes, is_: str) -> None:
     wanted = frozenset(kinds)
     assert judge(Ipv6HeaderMatch(False, wanted), Ipv6HeaderMatch(True, wanted), data) == is_
+
+
+@pytest.mark.parametrize(
+    ("data", "is_"),
+    [
+        (UDP4, NO),
+        (UDP6, NO),
+        (wire.ipv4(C4, S4, wire.UDP, bytes(16), fragment=0x2000), YES),
+        (wire.ipv4(C4, S4, wire.UDP, bytes(16), fragment=5), YES),
+        (wire.ipv4(C4, S4, wire.UDP, bytes(16), fragment=0x4000), NO),  # only: do not fragment
+        (CUT4, CANNOT),
+        (NO_IP, CANNOT),
+    ],
+)
+def test_fragment(data: bytes, is_: str) -> None:
+    assert judge(FragmentMatch(False, True), FragmentMatch(True, True), data) == is_
+    assert judge(FragmentMatch(True, False), FragmentMatch(False, False), data) == is_
