@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,10 +60,11 @@ def plan(
     output: list[Plan] | None = None,
     interfaces: list[str] | None = None,
     chains: dict[str, list[Plan]] | None = None,
+    sets: dict[str, Plan] | None = None,
 ) -> Plan:
     """A whole plan with these rules; `policy` is that of all filter chains.
 
-    `chains` are those that rules lead to, by places such as "filter/web".
+    `chains` are those that rules lead to, by places such as "filter/web"; `sets` are by name.
     """
     return {
         "interfaces": interfaces or [],
@@ -72,7 +74,31 @@ def plan(
             for name, rules in (("input", input_), ("forward", forward), ("output", output))
         },
         "chains": chains or {},
+        "sets": sets or {},
     }
+
+
+def a_set(
+    *elements: tuple[bytes, bytes],
+    type_: tuple[str, ...] = ("address",),
+    maximum: int = 65536,
+    lifetime: float = 0.0,
+    counters: bool = False,
+) -> Plan:
+    """A set; its static elements are octets and their lengths, in the order that sets want."""
+    return {
+        "type": list(type_),
+        "maximum": maximum,
+        "lifetime": lifetime,
+        "counters": counters,
+        "elements": [[len(packed), (packed + lengths).hex()] for packed, lengths in elements],
+    }
+
+
+def networks(*texts: str) -> list[tuple[bytes, bytes]]:
+    """Addresses and networks as elements of a set."""
+    parsed = [ipaddress.ip_network(text) for text in texts]
+    return [(one.network_address.packed, bytes((one.prefixlen,))) for one in parsed]
 
 
 def firewall(a_plan: Plan | None = None, settings: Settings | None = None) -> Firewall:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from firewalld_py.conntrack.connection import Template
 from firewalld_py.rules.build_machine_matches import MACHINE_BUILDERS
 from firewalld_py.rules.build_matches import BUILDERS, bits
+from firewalld_py.rules.build_sets import SET_TARGETS, SetsBuilder
 from firewalld_py.rules.build_targets import TARGETS
 from firewalld_py.rules.calls import call_faults
 from firewalld_py.rules.changes import Changes
@@ -80,6 +81,7 @@ class RulesetBuilder:
         self._interfaces = Interfaces([str(pattern) for pattern in patterns], self._changes)
         self._machine = Machine() if machine is None else machine
         self._needs = 0
+        self._sets = SetsBuilder(self._interfaces, self._changes)
         self._chains: dict[str, Chain] = {}
         for table, name in CHAINS:
             policy = CONTINUE if table == "raw" else _verdict(policies.get(name, "accept"))
@@ -92,12 +94,30 @@ class RulesetBuilder:
             self._chains[place] = Chain(table, name, CONTINUE, [], self._changes)
         self._calls: dict[str, list[str]] = {place: [] for place in self._chains}
 
+    def declare_sets(self, sets: list[Any]) -> None:
+        """The sets, each [name, what it is]; before their elements and the rules that ask them.
+
+        PlanError if one of them is none.
+        """
+        try:
+            for name, data in sets:
+                self._sets.declare(str(name), data)
+        except (KeyError, TypeError, ValueError, AttributeError) as fault:
+            raise PlanError(f"sets {sets!r}: {fault!r}") from fault
+
+    def put_elements(self, name: str, size: int, records: bytes) -> None:
+        """Some static elements of a set, as build_sets.py has them; PlanError if they are none."""
+        try:
+            self._sets.put(name, size, records)
+        except (KeyError, ValueError) as fault:
+            raise PlanError(f"set {name}: {fault!r}") from fault
+
     def add(self, chain: str, data: Any) -> None:
         """Append a rule to a chain such as "filter/forward"; PlanError if it is no rule's Plan."""
         if chain not in self._chains:
             raise PlanError(f"no such chain: {chain}")
         try:
-            rule = _build_rule(data, self._interfaces, self._machine)
+            rule = _build_rule(data, self._interfaces, self._machine, self._sets)
             if rule.verdict in (JUMP, GOTO):
                 self._lead(rule, chain, f"{self._chains[chain].table}/{data['chain']}")
             self._chains[chain].add(rule)
@@ -121,7 +141,10 @@ class RulesetBuilder:
         ruleset = Ruleset(
             self._interfaces, chains[0], chains[1], chains[2], chains[3], chains[4], users
         )
-        ruleset.needs = self._needs
+        ruleset.needs = self._needs | self._sets.needs
+        self._sets.seal()
+        ruleset.sets = self._sets.by_name
+        ruleset.set_news = self._sets.news
         return ruleset
 
 
@@ -129,6 +152,11 @@ def build_ruleset(plan: Plan, machine: Machine | None = None) -> Ruleset:
     """The whole plan at once."""
     policies = {name: str(chain["policy"]) for name, chain in plan["filter"].items()}
     builder = RulesetBuilder(list(plan["interfaces"]), policies, user_chains(plan), machine)
+    sets = plan_sets(plan)
+    builder.declare_sets(list(sets.items()))
+    for name, data in sets.items():
+        for size, records in data["elements"]:
+            builder.put_elements(name, int(size), bytes.fromhex(records))
     for chain, rule in plan_rules(plan):
         builder.add(chain, rule)
     return builder.finish()
@@ -146,6 +174,11 @@ def plan_rules(plan: Plan) -> list[tuple[str, Plan]]:
     return rules
 
 
+def plan_sets(plan: Plan) -> dict[str, Plan]:
+    """The sets of a plan by name; `elements` are [size, hexadecimal records]."""
+    return dict(plan.get("sets", {}))
+
+
 def user_chains(plan: Plan) -> list[str]:
     """The places of the chains to which only rules lead: "filter/web", …"""
     return list(plan.get("chains", ()))
@@ -157,9 +190,11 @@ def _verdict(name: str) -> int:
     return VERDICT_NAMES.index(name)
 
 
-def _build_rule(data: Any, interfaces: Interfaces, machine: Machine) -> Rule:
+def _build_rule(data: Any, interfaces: Interfaces, machine: Machine, sets: SetsBuilder) -> Rule:
     matches = [
-        _build_match(str(kind), bool(inverted), value, interfaces, machine)
+        sets.match(bool(inverted), value)
+        if kind == "set"
+        else _build_match(str(kind), bool(inverted), value, interfaces, machine)
         for kind, inverted, value in data["match"]
     ]
     rule = Rule(
@@ -170,7 +205,7 @@ def _build_rule(data: Any, interfaces: Interfaces, machine: Machine) -> Rule:
         rule.log = LogTarget(
             str(log["prefix"]), int(log["level"]), float(log["rate"]), int(log["burst"])
         )
-    rule.targets = _build_targets(data["targets"])
+    rule.targets = _build_targets(data["targets"], sets)
     if data["template"] is not None:
         rule.template = _build_template(data["template"])
     if rule.verdict == REJECT:
@@ -180,12 +215,15 @@ def _build_rule(data: Any, interfaces: Interfaces, machine: Machine) -> Rule:
     return rule
 
 
-def _build_targets(data: Any) -> list[Target] | None:
+def _build_targets(data: Any, sets: SetsBuilder) -> list[Target] | None:
     targets: list[Target] = []
     for kind, value in data:
-        if kind not in TARGETS:
+        if kind in SET_TARGETS:
+            targets.append(sets.target(str(kind), value))
+        elif kind in TARGETS:
+            targets.append(TARGETS[str(kind)](value))
+        else:
             raise PlanError(f"no such target: {kind}")
-        targets.append(TARGETS[str(kind)](value))
     return targets or None
 
 

@@ -22,12 +22,13 @@ class Interfaces:
     name. A pattern is a name, or the beginning of one followed by `*` (or `+`, as iptables has it).
     """
 
-    __slots__ = ("changes", "masks", "patterns")
+    __slots__ = ("changes", "masks", "names", "patterns")
 
     def __init__(self, patterns: list[str], changes: Changes) -> None:
         self.patterns = patterns
         self.changes = changes
         self.masks: dict[int, int] = {}
+        self.names: dict[int, str] = {}
 
     def set_names(self, names: dict[int, str]) -> None:
         """Tell which interfaces there are now: index → name. Forgets those of before."""
@@ -39,6 +40,7 @@ class Interfaces:
                     mask |= 1 << bit
             masks[index] = mask
         self.masks = masks
+        self.names = names
         self.changes.note()
 
 

@@ -21,6 +21,7 @@ from firewalld_py.rules.matches import Interfaces, Match, StateMatch
 from firewalld_py.rules.matches_payload import ContainsMatch, PayloadMatch
 from firewalld_py.rules.paths import SELDOM, Path, Paths
 from firewalld_py.rules.prefixes import rules_of
+from firewalld_py.rules.sets import News, Set
 from firewalld_py.rules.targets import Effects, Target
 
 # Verdicts of a rule. DROP and ACCEPT are also the kernel's numbers (NF_DROP, NF_ACCEPT).
@@ -408,9 +409,10 @@ class Chain:
 
 
 class Ruleset:
-    """All chains of one policy, and the interfaces that its rules speak of.
+    """All chains of one policy, and the interfaces and sets that its rules speak of.
 
     `needs` are the bits of rules/machine.py: what its rules ask that is not always at hand.
+    `set_news` are the changes that its rules made to its sets.
     """
 
     __slots__ = (
@@ -421,6 +423,8 @@ class Ruleset:
         "needs",
         "raw_output",
         "raw_prerouting",
+        "set_news",
+        "sets",
         "user_chains",
     )
 
@@ -442,6 +446,23 @@ class Ruleset:
         self.filter_forward = filter_forward
         self.filter_output = filter_output
         self.user_chains = user_chains
+        self.sets: dict[str, Set] = {}
+        self.set_news = News()
+
+    def carry_over(self, before: Ruleset) -> None:
+        """Take on what was added to sets of the rule set before, where their types are the same.
+
+        However much it is, that takes no time. It has to be called before this one judges.
+        """
+        for name, the_set in self.sets.items():
+            replaced = before.sets.get(name)
+            if replaced is not None:
+                the_set.carry_over(replaced)
+
+    def expire_elements(self, now: float, budget: int) -> None:
+        """Look at so many elements of each set, remove those past their deadlines."""
+        for the_set in self.sets.values():
+            the_set.expire(now, budget)
 
     def chains(self) -> list[Chain]:
         """All of them; first those that packets come to by themselves."""
@@ -485,6 +506,10 @@ class Ruleset:
             self.user_chains.pop()
         for chain in self.chains():
             count = chain.release(count)
+            if count == 0:
+                return False
+        for the_set in self.sets.values():
+            count = the_set.release(count)
             if count == 0:
                 return False
         return True

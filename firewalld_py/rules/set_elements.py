@@ -12,7 +12,7 @@ from typing import Final
 
 # Kinds of part; the type of a set is their sequence.
 ADDRESS: Final = 0  # 4 or 16 octets
-PORT: Final = 1  # port, then protocol
+PORT: Final = 1  # port, whether it is one (1 or 0), protocol
 INTERFACE: Final = 2  # the name, filled up with zeros
 MAC: Final = 3
 
@@ -20,11 +20,14 @@ PART_NAMES: Final[tuple[str, ...]] = ("address", "port", "interface", "mac")
 NETWORK: Final = "network"  # another word for address: either holds both
 MAX_PARTS: Final = 6  # of one element
 
-PORT_OCTETS: Final = 3
+PORT_OCTETS: Final = 4
 NAME_OCTETS: Final = 16  # IFNAMSIZ
 MAC_OCTETS: Final = 6
 EXACT_PORT: Final = 16
 ANY_PROTOCOL: Final = 64  # beside the bits of a port that count: its protocol does not
+# TCP, UDP, DCCP, SCTP, UDP-Lite. Others have something else in a port's place (see matches_sets.py)
+# and no element for ports of any protocol covers that.
+WITH_PORTS: Final = frozenset((6, 17, 33, 132, 136))
 EXACT_NAME: Final = 8 * NAME_OCTETS
 EXACT_MAC: Final = 8 * MAC_OCTETS
 
@@ -92,12 +95,17 @@ def mask_of(kinds: bytes, size: int, lengths: bytes) -> int:
             raise ValueError(f"{length} of {bits} bits")
         mask = mask << bits | (1 << bits) - (1 << (bits - length))
         if kinds[at] == PORT:
-            mask = mask << 8 | (0 if any_protocol else 0xFF)
+            mask = mask << 16 | (0xFF00 if any_protocol else 0xFFFF)
     return mask
 
 
 def pack_port(port: int, protocol: int) -> bytes:
-    return bytes((port >> 8, port & 0xFF, protocol))
+    return bytes((port >> 8, port & 0xFF, protocol in WITH_PORTS, protocol))
+
+
+def pack_any_port(port: int) -> bytes:
+    """A port of any protocol that has ports; lengths of such an element are ANY_PROTOCOL too."""
+    return bytes((port >> 8, port & 0xFF, 1, 0))
 
 
 def pack_interface(name: str) -> bytes:

@@ -80,6 +80,21 @@ class Table:
                     return entry
         return None
 
+    def has_similar(self, packed: bytes, known: int, now: float) -> bool:
+        """Whether some element covers those of these octets whose bits are `known`.
+
+        All are looked at.
+        """
+        number = int.from_bytes(packed, "big")
+        for shape in self.shapes:
+            if shape.size != len(packed):
+                continue
+            for entry in shape.entries.values():
+                other = number ^ int.from_bytes(entry.packed, "big")
+                if other & shape.mask & known == 0 and entry.deadline > now:
+                    return True
+        return False
+
     def get(self, packed: bytes, lengths: bytes) -> Entry | None:
         """The entry of this very element, even if its deadline has passed."""
         shape = self._shape(len(packed), lengths)

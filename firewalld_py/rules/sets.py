@@ -12,6 +12,7 @@ from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from firewalld_py.rules.changes import Changes
 from firewalld_py.rules.set_elements import ADDRESS, exact_lengths, kinds_of, mask_of
 from firewalld_py.rules.set_networks import Networks
 from firewalld_py.rules.set_table import FOREVER, Entry, Table
@@ -22,10 +23,15 @@ SWEPT_AT_ONCE: Final = 16  # places that are looked at to find room for one elem
 # Changes by rules that nobody has asked for yet; what is more is counted and not told.
 MAX_NEWS: Final = 1024
 
+# An element is not extended by less than this, nor by less than this part of what it has then: one
+# that is added by each packet of a flood is not to be told of each time.
+EXTENSION_S: Final = 1.0
+EXTENSIONS: Final = 16.0
+
 # What came of adding or removing an element.
 ADDED: Final = 0
 EXTENDED: Final = 1  # it was there already, and stays longer now
-KEPT: Final = 2  # it was there already for at least as long
+KEPT: Final = 2  # it was there already for at least as long, or hardly less
 FULL: Final = 3  # no room for one more
 REMOVED: Final = 4
 NOT_THERE: Final = 5
@@ -75,25 +81,23 @@ class Change:
         self.is_added = is_added
 
 
-class Changes:
-    """Shared by the sets of a rule set: `count` grows whenever an answer of one may have changed.
+class News:
+    """Changes by rules, of all sets of a rule set; who takes `items` empties the list.
 
-    An element that expires changes answers too, at its deadline: see `Set.earliest`. `news` are
-    changes by rules; who takes them empties the list. `untold` are those that found no room there.
+    `untold` are those that found no room there.
     """
 
-    __slots__ = ("count", "news", "untold")
+    __slots__ = ("items", "untold")
 
     def __init__(self) -> None:
-        self.count = 0
-        self.news: list[Change] = []
+        self.items: list[Change] = []
         self.untold = 0
 
     def tell(self, change: Change) -> None:
-        if len(self.news) >= MAX_NEWS:
+        if len(self.items) >= MAX_NEWS:
             self.untold += 1
         else:
-            self.news.append(change)
+            self.items.append(change)
 
 
 class Set:
@@ -113,6 +117,7 @@ class Set:
         "name",
         "networks_v4",
         "networks_v6",
+        "news",
         "refused",
         "static",
         "words",
@@ -126,7 +131,9 @@ class Set:
         lifetime: float = 0.0,
         counting: bool = False,
         changes: Changes | None = None,
+        news: News | None = None,
     ) -> None:
+        """`changes` and `news` are those of the rule set, if it is to stand in one."""
         self.name = name
         self.words = words
         self.kinds = kinds_of(words)
@@ -134,6 +141,7 @@ class Set:
         self.lifetime = lifetime
         self.counting = counting
         self.changes = Changes() if changes is None else changes
+        self.news = News() if news is None else news
         self.dynamic = Table(self.kinds)
         self.static = Table(self.kinds)
         # Static elements of a set of addresses are here, those of any other set in `static`.
@@ -185,6 +193,12 @@ class Set:
             entry.octets += octets
         return True
 
+    def has_similar(self, packed: bytes, known: int, now: float) -> bool:
+        """Whether an element of a set with interfaces covers the bits that are `known` of these."""
+        return self.dynamic.has_similar(packed, known, now) or self.static.has_similar(
+            packed, known, now
+        )
+
     def _is_in_network(self, packed: bytes, octets: int) -> bool:
         networks = self.networks_v4 if len(packed) == 4 else self.networks_v6
         if networks.count == 0:
@@ -214,8 +228,8 @@ class Set:
         if entry.deadline <= now:
             entry.packets = entry.octets = 0
             outcome = ADDED
-            self.changes.count += 1
-        elif deadline > entry.deadline:
+            self.changes.note()
+        elif deadline - entry.deadline > min(EXTENSION_S, (deadline - now) / EXTENSIONS):
             outcome = EXTENDED
         else:
             return KEPT
@@ -231,7 +245,7 @@ class Set:
         if full or self.dynamic.put(packed, lengths, deadline) is None:
             self.refused += 1
             return FULL
-        self.changes.count += 1
+        self.changes.note()
         return ADDED
 
     def remove(self, packed: bytes, lengths: bytes, now: float) -> int:
@@ -240,7 +254,7 @@ class Set:
         if entry is None:
             return STATIC if self._is_static(packed, lengths) else NOT_THERE
         self.dynamic.remove(entry)
-        self.changes.count += 1
+        self.changes.note()
         return REMOVED if entry.deadline > now else NOT_THERE
 
     def _is_static(self, packed: bytes, lengths: bytes) -> bool:
@@ -262,12 +276,12 @@ class Set:
         """Look at `budget` dynamic elements, remove what is past its deadline; how many."""
         removed = self.dynamic.expire(now, budget)
         if removed:
-            self.changes.count += 1
+            self.changes.note()
         return removed
 
-    def earliest(self) -> float:
-        """Until then no answer changes by itself; it may be earlier than needed."""
-        return self.dynamic.earliest
+    def is_steady(self) -> bool:
+        """Whether answers stay what they are until Changes are noted, and asking counts nothing."""
+        return self.dynamic.earliest == FOREVER and not self.counting
 
     def static_count(self) -> int:
         return self.networks_v4.count + self.networks_v6.count + self.static.count

@@ -206,13 +206,24 @@ class Configure:
 class RulesBegin:
     """A rule set follows. `policies` are the filter chains', `user_chains` what rules lead to.
 
-    See rules/build.py.
+    `sets` are the sets' names with what the plan says of each. See rules/build.py.
     """
 
     generation: int
     interfaces: list[str]
     policies: dict[str, str]
     user_chains: list[str] = field(default_factory=list)
+    sets: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class SetPart:
+    """Some more static elements of a set; each is so many octets, and its lengths."""
+
+    generation: int
+    name: str
+    size: int
+    records: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +307,7 @@ Message = (
     | ConnectionsEnd
     | Configure
     | RulesBegin
+    | SetPart
     | RulesPart
     | RulesEnd
     | InterfaceNames
@@ -321,6 +333,7 @@ _CLASSES: Final[tuple[type[Message], ...]] = (
     ConnectionsEnd,
     Configure,
     RulesBegin,
+    SetPart,
     RulesPart,
     RulesEnd,
     InterfaceNames,

@@ -48,6 +48,7 @@ from firewalld_py.service.messages import (
     RulesInForce,
     RulesPart,
     RulesRefused,
+    SetPart,
     Stats,
     StatsRequest,
     Stop,
@@ -65,6 +66,7 @@ from firewalld_py.service.report import log_events, reject_event
 
 PACKETS_PER_TURN: Final = 256  # then the loop looks around
 MESSAGES_PER_TURN: Final = 4  # a part of a rule set is built in about a millisecond
+SET_LOOKS_PER_TURN: Final = 16  # at elements, in each set
 EXPIRY_LOOKS_PER_TURN: Final = 512
 RULES_FREED_PER_TURN: Final = 500
 HEARTBEAT_S: Final = 1.0
@@ -118,6 +120,7 @@ class Worker:
             self._drain()
             self._take_messages()
             looks = self._conntrack.expire(self._judge.now, EXPIRY_LOOKS_PER_TURN)
+            self._firewall.ruleset.expire_elements(self._judge.now, SET_LOOKS_PER_TURN)
             self._dispose()
             self._tell_lists()
             is_telling = self._listing is not None or self._connections is not None
@@ -202,7 +205,7 @@ class Worker:
             self._channel.send(RulesRefused(self._building, str(error)))
 
     def _obey(self, message: Message) -> None:
-        if isinstance(message, RulesBegin | RulesPart | RulesEnd):
+        if isinstance(message, RulesBegin | SetPart | RulesPart | RulesEnd):
             self._build(message)
         elif isinstance(message, InterfaceNames):
             self._names = {int(index): name for index, name in message.names.items()}
@@ -221,7 +224,7 @@ class Worker:
         elif isinstance(message, Stop):
             self._running = False
 
-    def _build(self, message: RulesBegin | RulesPart | RulesEnd) -> None:
+    def _build(self, message: RulesBegin | SetPart | RulesPart | RulesEnd) -> None:
         """One step of building a rule set beside the one in force."""
         try:
             if isinstance(message, RulesBegin):
@@ -229,14 +232,18 @@ class Worker:
                     message.interfaces, message.policies, message.user_chains, self._machine
                 )
                 self._building = message.generation
+                self._builder.declare_sets(message.sets)
             elif self._builder is None or message.generation != self._building:
                 return  # of a rule set that was refused already, or overtaken by a newer one
+            elif isinstance(message, SetPart):
+                self._builder.put_elements(message.name, message.size, message.records)
             elif isinstance(message, RulesPart):
                 for rule in message.rules:
                     self._builder.add(message.chain, rule)
             else:
                 ruleset = self._builder.finish()
                 ruleset.interfaces.set_names(self._names)
+                ruleset.carry_over(self._firewall.ruleset)
                 if ruleset.assigns_helpers() or ruleset.reads_payload():
                     self._have_whole_packets()
                 self._builder = None

@@ -37,6 +37,7 @@ from firewalld_py.service.messages import (
     Stop,
     Tracked,
 )
+from firewalld_py.service.set_messages import declarations, set_parts
 
 RULE_WEIGHT: Final = 10  # a rule; each address, port, … in its lists counts 1
 WEIGHT_PER_PART: Final = 500  # a worker builds that much in about a millisecond
@@ -128,7 +129,10 @@ class WorkerProcess:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._in_force[generation] = waiter
         policies = {name: chain["policy"] for name, chain in plan["filter"].items()}
-        await self._send(RulesBegin(generation, plan["interfaces"], policies, user_chains(plan)))
+        interfaces, chains, sets = plan["interfaces"], user_chains(plan), declarations(plan)
+        await self._send(RulesBegin(generation, interfaces, policies, chains, sets))
+        for part in set_parts(generation, plan):
+            await self._send(part)
         for chain, rules in _parts(plan):
             await self._send(RulesPart(generation, chain, rules))
         await self._send(RulesEnd(generation))

@@ -20,6 +20,7 @@ from firewalld_py.service.messages import (
     RulesEnd,
     RulesPart,
 )
+from firewalld_py.service.set_messages import declarations, set_parts
 from tests.live.queue_bench import QUEUE, QueueBench
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ class WorkerBench:
     def rules(self, generation: int, a_plan: Plan) -> None:
         """Send a rule set, one rule a part."""
         policies = {name: chain["policy"] for name, chain in a_plan["filter"].items()}
-        self.say(RulesBegin(generation, a_plan["interfaces"], policies, user_chains(a_plan)))
+        interfaces, chains = a_plan["interfaces"], user_chains(a_plan)
+        self.say(RulesBegin(generation, interfaces, policies, chains, declarations(a_plan)))
+        self.say(*set_parts(generation, a_plan))
         for chain, entry in plan_rules(a_plan):
             self.say(RulesPart(generation, chain, [entry]))
         self.say(RulesEnd(generation))

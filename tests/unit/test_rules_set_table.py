@@ -8,20 +8,20 @@ from firewalld_py.rules.set_elements import ADDRESS, ANY_PROTOCOL, PORT
 from firewalld_py.rules.set_table import FOREVER, MAX_SHAPES, Table
 
 PAIR = bytes((ADDRESS, PORT))
-SSH = bytes((10, 0, 0, 1, 0, 22, 6))
+SSH = bytes((10, 0, 0, 1, 0, 22, 1, 6))
 EXACT = bytes((32, 16))
 
 
 def test_the_narrowest_element_that_covers_is_found() -> None:
     table = Table(PAIR)
-    any_protocol = table.put(SSH[:6] + b"\0", bytes((32, 16 | ANY_PROTOCOL)), FOREVER)
-    network = table.put(bytes((10, 0, 0, 0, 0, 22, 6)), bytes((8, 16)), FOREVER)
+    any_protocol = table.put(SSH[:7] + b"\0", bytes((32, 16 | ANY_PROTOCOL)), FOREVER)
+    network = table.put(bytes((10, 0, 0, 0, 0, 22, 1, 6)), bytes((8, 16)), FOREVER)
     assert table.find(SSH, 0.0) is any_protocol
     exact = table.put(SSH, EXACT, FOREVER)
     assert table.find(SSH, 0.0) is exact
-    assert table.find(bytes((10, 0, 0, 2, 0, 22, 6)), 0.0) is network
-    assert table.find(bytes((10, 0, 0, 2, 0, 22, 17)), 0.0) is None
-    assert table.find(SSH[:6] + bytes((17,)), 0.0) is any_protocol
+    assert table.find(bytes((10, 0, 0, 2, 0, 22, 1, 6)), 0.0) is network
+    assert table.find(bytes((10, 0, 0, 2, 0, 22, 1, 17)), 0.0) is None
+    assert table.find(SSH[:7] + bytes((17,)), 0.0) is any_protocol
 
 
 def test_an_element_is_not_found_from_its_deadline_on() -> None:

@@ -6,6 +6,7 @@ import ipaddress
 
 import pytest
 
+from firewalld_py.rules.changes import Changes
 from firewalld_py.rules.set_table import FOREVER
 from firewalld_py.rules.sets import (
     ADDED,
@@ -19,8 +20,8 @@ from firewalld_py.rules.sets import (
     REMOVED,
     STATIC,
     Change,
-    Changes,
     Listed,
+    News,
     Set,
 )
 
@@ -172,22 +173,22 @@ def test_a_listing_in_parts_has_each_element_once(places: int) -> None:
 
 def test_a_combination_has_static_and_dynamic_elements() -> None:
     of = Set("pairs", ["network", "port"], counting=True)
-    of.put(bytes((10, 0, 0, 0, 0, 53, 17)), bytes((8, 16)))
+    of.put(bytes((10, 0, 0, 0, 0, 53, 1, 17)), bytes((8, 16)))
     of.seal()
-    assert of.is_met(bytes((10, 1, 1, 1, 0, 53, 17)), 0.0, 60)
-    assert not of.is_met(bytes((10, 1, 1, 1, 0, 53, 6)), 0.0, 60)
-    other = bytes((10, 1, 1, 1, 0, 22, 6))
+    assert of.is_met(bytes((10, 1, 1, 1, 0, 53, 1, 17)), 0.0, 60)
+    assert not of.is_met(bytes((10, 1, 1, 1, 0, 53, 1, 6)), 0.0, 60)
+    other = bytes((10, 1, 1, 1, 0, 22, 1, 6))
     assert of.add(other, of.exact(other), FOREVER, 0.0) == ADDED
     assert of.is_met(other, 0.0, 60)
-    assert of.remove(bytes((10, 0, 0, 0, 0, 53, 17)), bytes((8, 16)), 0.0) == STATIC
+    assert of.remove(bytes((10, 0, 0, 0, 0, 53, 1, 17)), bytes((8, 16)), 0.0) == STATIC
     assert [item.packets for item in listing(of, 1)] == [1, 1]
 
 
 def test_a_static_element_comes_once() -> None:
     of = Set("ports", ["port"])
-    of.put(bytes((0, 53, 17)), bytes((16,)))
+    of.put(bytes((0, 53, 1, 17)), bytes((16,)))
     with pytest.raises(ValueError, match="twice"):
-        of.put(bytes((0, 53, 17)), bytes((16,)))
+        of.put(bytes((0, 53, 1, 17)), bytes((16,)))
 
 
 def test_a_reload_keeps_dynamic_elements_if_the_type_is_the_same() -> None:
@@ -208,23 +209,24 @@ def test_changes_are_counted_for_all_sets_together() -> None:
     first = Set("first", ["address"], changes=changes)
     second = Set("second", ["port"], changes=changes)
     first.add(octets("10.0.0.1"), HOST, 10.0, 0.0)
-    second.add(bytes((0, 53, 17)), bytes((16,)), FOREVER, 0.0)
+    second.add(bytes((0, 53, 1, 17)), bytes((16,)), FOREVER, 0.0)
     assert changes.count == 2
     first.add(octets("10.0.0.1"), HOST, 20.0, 0.0)  # says no other thing to anybody
     first.remove(octets("10.0.0.9"), HOST, 0.0)
     assert changes.count == 2
-    assert (first.earliest(), second.earliest()) == (10.0, FOREVER)
+    assert (first.is_steady(), second.is_steady()) == (False, True)
     assert first.expire(20.0, 10) == 1
     assert changes.count == 3
-    second.remove(bytes((0, 53, 17)), bytes((16,)), 0.0)
+    assert first.is_steady()
+    second.remove(bytes((0, 53, 1, 17)), bytes((16,)), 0.0)
     assert changes.count == 4
 
 
 def test_news_are_bounded() -> None:
-    changes = Changes()
+    news = News()
     for _number in range(MAX_NEWS + 3):
-        changes.tell(Change("blocked", octets("10.0.0.1"), HOST, FOREVER, True))
-    assert (len(changes.news), changes.untold) == (MAX_NEWS, 3)
+        news.tell(Change("blocked", octets("10.0.0.1"), HOST, FOREVER, True))
+    assert (len(news.items), news.untold) == (MAX_NEWS, 3)
 
 
 def test_outcomes_have_names() -> None:

@@ -13,7 +13,7 @@ from firewalld_py.service.links import Links
 from firewalld_py.service.messages import LogEvent, Message
 from firewalld_py.service.worker_process import WorkerFailedError, WorkerProcess
 from tests.live.queue_bench import QUEUE, QueueBench
-from tests.plans import log, plan, rule
+from tests.plans import a_set, log, plan, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +89,42 @@ def test_a_rule_with_a_very_long_list_arrives_and_judges(bench: QueueBench) -> N
         await worker.bound
         bench.send(b"from elsewhere")
         assert bench.received(1) == [b"from elsewhere"]
+
+    supervised(bench, work)
+
+
+def test_a_large_set_arrives_in_parts_and_is_asked(bench: QueueBench) -> None:
+    async def work(worker: WorkerProcess) -> None:
+        elsewhere = b"".join(bytes((11, n >> 8, n & 0xFF, 0, 24)) for n in range(30_000))
+        local = bytes((127, 0, 0, 0, 8))
+        sets = {
+            "elsewhere": {**a_set(), "elements": [[4, elsewhere.hex()]]},
+            "both": {**a_set(), "elements": [[4, (elsewhere + local).hex()]]},
+        }
+        rules = [
+            rule("drop", ("set", ["elsewhere", ["src"]])),
+            rule("accept", ("set", ["both", ["src"]])),
+        ]
+        await worker.put_rules(1, plan(output=rules, policy="drop", sets=sets))
+        await worker.bound
+        bench.send(b"from here")
+        assert bench.received(1) == [b"from here"]
+
+    supervised(bench, work)
+
+
+def test_what_rules_added_to_a_set_outlives_a_reload(bench: QueueBench) -> None:
+    async def work(worker: WorkerProcess) -> None:
+        sets = {"seen": a_set()}
+        adding = [rule("accept", targets=[("add", ["seen", ["src"], None])])]
+        await worker.put_rules(1, plan(output=adding, sets=sets))
+        await worker.bound
+        bench.send(b"a")
+        assert bench.received(1) == [b"a"]
+        asking = [rule("accept", ("set", ["seen", ["src"]]))]
+        await worker.put_rules(2, plan(output=asking, policy="drop", sets=sets))
+        bench.send(b"b")
+        assert bench.received(1) == [b"b"]
 
     supervised(bench, work)
 
