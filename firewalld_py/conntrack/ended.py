@@ -9,6 +9,7 @@ beginning: what comes of them is NEW, and judged by the rules as such.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Final
 
 from firewalld_py.conntrack.connection import Connection
@@ -24,7 +25,8 @@ class Ended:
     def __init__(self, maximum: int = MAX_ENDED) -> None:
         self.size = 0
         self._maximum = maximum
-        self._deadlines: dict[bytes, float] = {}  # in the order in which they ended
+        # In the order in which they ended; the first of a dict is not found at once.
+        self._deadlines: OrderedDict[bytes, float] = OrderedDict()
 
     def remember(self, connection: Connection) -> None:
         """From now on until its deadline only a SYN opens this connection again."""
@@ -33,7 +35,7 @@ class Ended:
         key = connection.original_key
         self._deadlines.pop(key, None)
         if len(self._deadlines) >= self._maximum:
-            del self._deadlines[next(iter(self._deadlines))]
+            self._deadlines.popitem(last=False)
         self._deadlines[key] = connection.deadline
         self.size = len(self._deadlines)
 

@@ -42,15 +42,15 @@ class ElementStore:
     def load(self, now: float) -> Elements:
         """The elements that are not over at `now`; none if there is no file.
 
-        Raises StoreError: for what cannot be read nothing is changed, a file that is damaged has
-        been put aside.
+        Raises StoreError: then the file has been put aside.
         """
         try:
             found = _read(self.path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:
-            raise StoreError(f"{self.path} cannot be read: {error.strerror}") from error
+            aside = self._put_aside()
+            raise StoreError(f"{self.path} cannot be read: {error.strerror}; {aside}") from error
         except (ValueError, RecursionError) as error:
             raise StoreError(f"{self.path} is damaged ({error}); {self._put_aside()}") from error
         return {

@@ -86,11 +86,11 @@ def test_a_file_that_is_far_too_long_is_not_read(
         written(tmp_path, json.dumps({"version": 1, "sets": {}})).load(NOW)
 
 
-def test_what_cannot_be_read_stays_where_it_is(tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_put_aside_too(tmp_path: Path) -> None:
     (tmp_path / FILE).mkdir()
-    with pytest.raises(StoreError, match="cannot be read: Is a directory"):
+    with pytest.raises(StoreError, match=f"cannot be read: Is a directory.*{DAMAGED}"):
         store(tmp_path).load(NOW)
-    assert (tmp_path / FILE).is_dir()
+    assert (tmp_path / DAMAGED).is_dir()
 
 
 def test_a_disk_that_refuses_is_an_error_and_leaves_nothing_half_written(tmp_path: Path) -> None:
