@@ -26,6 +26,7 @@ from firewalld_py.conntrack.connection import (
 from firewalld_py.packet.packet import Packet, PacketMeta
 from firewalld_py.packet.reasons import OK, POLICY, RULE
 from firewalld_py.pipeline import BEFORE_TRACKING, Decision, Firewall
+from firewalld_py.policy.action_text import action_text
 from firewalld_py.policy.checks import IMPLIED
 from firewalld_py.policy.compile import Plan
 from firewalld_py.policy.condition_text import Facts
@@ -34,11 +35,10 @@ from firewalld_py.policy.machine_facts import machine_fact
 from firewalld_py.policy.model import Match, Policy
 from firewalld_py.policy.model import Rule as PolicyRule
 from firewalld_py.policy.reason_text import reason_text
-from firewalld_py.policy.targets import text_of_target
 from firewalld_py.policy.written import Conditions, WrittenConditions
 from firewalld_py.rules.build import plan_rules
 from firewalld_py.rules.matches_rate import CountingMatch
-from firewalld_py.rules.ruleset import CONTINUE, GOTO, JUMP, RETURN, VERDICT_NAMES, Chain, Rule
+from firewalld_py.rules.ruleset import CONTINUE, GOTO, JUMP, RETURN, Chain, Rule
 from firewalld_py.rules.targets import MARK_MASK, Effects, MarkingTarget
 
 # Said of a rule that was not met although each of its conditions, asked again, is.
@@ -210,7 +210,7 @@ class _Walk:
                 self.tried.append(Tried(*at, False, *failed))
                 continue
             source, _ = self._explainer.source(rule)
-            self.tried.append(Tried(*at, True, action=_action_text(source, rule)))
+            self.tried.append(Tried(*at, True, action=action_text(source.action)))
             for target in rule.targets or ():
                 if isinstance(target, MarkingTarget):
                     target.apply(self._packet, info, self._effects, 0.0)
@@ -270,26 +270,6 @@ def _set_marks(connection: Connection, mark: int, labels: int) -> None:
     connection.change_mark(mark, MARK_MASK)
     if connection.labels() != labels:
         connection.extended().labels = labels
-
-
-def _action_text(source: PolicyRule, rule: Rule) -> str:
-    """What a rule does, in the words of the file."""
-    action = source.action
-    words = [text_of_target(target) for target in action.targets]
-    if action.log is not None:
-        words.append("log")
-    words += [
-        f"{name} {value}"
-        for name, value in (("helper", action.helper), ("zone", action.zone))
-        if value is not None
-    ]
-    if action.timeouts is not None:
-        words.append(f"timeout {', '.join(action.timeouts)}")
-    if rule.verdict != CONTINUE:
-        kind = f" with {action.reject}" if action.reject else ""
-        kind += f" {action.chain}" if action.chain else ""
-        words.append(VERDICT_NAMES[rule.verdict] + kind)
-    return ", ".join(words) or "go on"
 
 
 def _why(decision: Decision, tried: list[Tried], before: _Before) -> str:
