@@ -65,17 +65,19 @@ class Template:
     """What raw rules say of a packet before it is tracked, as the target CT does.
 
     `zone` (0 to 65535; 0 is where all are that no rule puts elsewhere) counts for every packet: it
-    says in which of the tables, so to speak, the packet's connection is looked up. `helper` ("" for
-    none) and `timeouts` (None: those of the settings) are given to a connection that it opens.
+    says in which of the tables, so to speak, the packet's connection is looked up; `says_zone` is
+    whether a rule spoke of it. `helper` ("" for none) and `timeouts` (None: those of the settings)
+    are given to a connection that it opens.
     """
 
-    __slots__ = ("helper", "timeouts", "zone")
+    __slots__ = ("helper", "says_zone", "timeouts", "zone")
 
     def __init__(
-        self, zone: int = 0, helper: str = "", timeouts: dict[str, int] | None = None
+        self, zone: int | None = None, helper: str = "", timeouts: dict[str, int] | None = None
     ) -> None:
         """`timeouts` are seconds by name; those that are not named have their defaults."""
-        self.zone = zone
+        self.zone = 0 if zone is None else zone
+        self.says_zone = zone is not None
         self.helper = helper
         self.timeouts = None if timeouts is None else Timeouts(timeouts)
 
@@ -83,7 +85,9 @@ class Template:
         """What both say together; of what both speak of, this one's word counts."""
         if earlier is NO_TEMPLATE:
             return self
-        both = Template(self.zone or earlier.zone, self.helper or earlier.helper)
+        both = Template(None, self.helper or earlier.helper)
+        both.zone = self.zone if self.says_zone else earlier.zone
+        both.says_zone = self.says_zone or earlier.says_zone
         both.timeouts = earlier.timeouts if self.timeouts is None else self.timeouts
         return both
 

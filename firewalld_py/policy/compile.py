@@ -166,7 +166,7 @@ class _Compiler:
         timeouts = None
         if action.timeouts is not None:
             timeouts = {**self.config.conntrack.timeouts, **action.timeouts}
-        return {"zone": action.zone or 0, "helper": action.helper or "", "timeouts": timeouts}
+        return {"zone": action.zone, "helper": action.helper or "", "timeouts": timeouts}
 
     def reject(self, action: Action) -> Plan | None:
         """How the rule answers."""

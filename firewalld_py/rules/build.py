@@ -231,7 +231,8 @@ def _build_template(data: Any) -> Template:
     timeouts = data["timeouts"]
     if timeouts is not None:
         timeouts = {str(name): int(seconds) for name, seconds in timeouts.items()}
-    return Template(int(data["zone"]), str(data["helper"]), timeouts)
+    zone = data["zone"]
+    return Template(None if zone is None else int(zone), str(data["helper"]), timeouts)
 
 
 def _build_match(

@@ -52,12 +52,18 @@ def test_what_is_said_of_a_packet_without_a_connection() -> None:
 
 def test_of_two_templates_the_later_ones_words_count() -> None:
     first = Template(3, "ftp", {"udp_timeout": 7})
-    second = Template(0, "sip")
+    second = Template(None, "sip")
     assert first.over(NO_TEMPLATE) is first
     both = second.over(first)
     assert (both.zone, both.helper) == (3, "sip")
     assert both.timeouts is first.timeouts
     assert Template(4, "", {"udp_timeout": 8}).over(first).timeouts is not first.timeouts
+
+
+def test_a_later_word_for_zone_0_counts_too() -> None:
+    both = Template(0).over(Template(3, "ftp"))
+    assert (both.zone, both.helper) == (0, "ftp")
+    assert Template(None, "sip").over(both).over(Template(5)).zone == 0
 
 
 def test_a_mark_is_changed_within_its_mask_and_the_change_is_told() -> None:
