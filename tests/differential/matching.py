@@ -26,8 +26,9 @@ from tests.plans import plan, rule, template
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from firewalld_py.conntrack.connection import Connection
     from firewalld_py.rules.machine import Machine
     from firewalld_py.rules.ruleset import Ruleset
     from tests.differential.sequence import Sequence
@@ -82,9 +83,18 @@ class Matched:
 class MatchingJudges:
     """Both sides with the same pairs. Use it as a context."""
 
-    def __init__(self, pairs: list[Pair], dropping: list[Pair] | None = None) -> None:
-        """`dropping` are the pairs whose match may drop a packet."""
+    def __init__(
+        self,
+        pairs: list[Pair],
+        dropping: list[Pair] | None = None,
+        before_each: Callable[[], None] | None = None,
+    ) -> None:
+        """`dropping` are the pairs whose match may drop a packet.
+
+        `before_each` is called before each packet.
+        """
         self.pairs = [*pairs, *(dropping or ())]
+        self._before_each = before_each
         self._sure = len(pairs)
         self._ruleset = our_rules(self.pairs)
         self._kernel = KernelJudge(self._set_up)
@@ -96,12 +106,22 @@ class MatchingJudges:
         self._log.close()
         self._kernel.close()
 
-    def compare(self, sequence: Sequence, matched: Matched) -> None:
-        """Send a sequence through both, each with an empty table."""
+    def compare(
+        self,
+        sequence: Sequence,
+        matched: Matched,
+        wanted: Callable[[Connection | None], bool] = lambda _: True,
+    ) -> None:
+        """Send a sequence through both, each with an empty table.
+
+        Only packets are compared whose connection is `wanted`.
+        """
         self._kernel.flush()
         self._kernel.use(sequence.switches)
         ours = _CountingJudge(sequence.switches, self._ruleset)
         for place, sent in enumerate(sequence.packets):
+            if self._before_each is not None:
+                self._before_each()
             _, forwarded = self._kernel.judge(sent.data)
             said = self._said()
             if BEGIN not in said and not is_fragment(sent.data):
@@ -109,6 +129,8 @@ class MatchingJudges:
             accept = forwarded or BEGIN not in said
             ours.judge(sent.data, time.monotonic(), accept=accept)
             met = ours.met()
+            if not wanted(ours.connection()):
+                continue
             matched.packets += 1
             kernel = {int(word) for word in said if word.isdecimal()}
             asked = self._asked(sent.data, said, kernel)
@@ -124,6 +146,7 @@ class MatchingJudges:
             ):
                 for number in numbers:
                     counts[number] = counts.get(number, 0) + 1
+        ours.flush()
 
     def _asked(self, data: bytes, said: list[str], kernel: set[int]) -> set[int]:
         """The pairs that the kernel was asked for about a packet."""
@@ -182,6 +205,12 @@ class _CountingJudge(OurJudge):
         super().__init__(switches, ruleset)
         self._rules = ruleset.filter_forward.rules[:-1]
         self._hits = [rule.hits for rule in self._rules]
+
+    def flush(self) -> None:
+        """Forget all connections."""
+        table = self._conntrack.table
+        for connection in table.connections():
+            table.remove(connection)
 
     def met(self) -> set[int]:
         """The numbers of the rules that the last packet met."""

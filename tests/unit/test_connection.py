@@ -12,6 +12,7 @@ from firewalld_py.conntrack.connection import (
     REPLY,
     STATE_NAMES,
     CtInfo,
+    Tally,
     Template,
 )
 from firewalld_py.packet.reasons import OK
@@ -93,3 +94,24 @@ def test_addresses_and_ports_by_direction() -> None:
     key = entry.original_key
     assert entry.address(ORIGINAL, False) + entry.address(ORIGINAL, True) == key[:8]
     assert entry.port(ORIGINAL, True).to_bytes(2, "big") == key[10:12]
+
+
+def test_a_tally_is_where_it_is_found_as_long_as_it_counts_something() -> None:
+    tallies: dict[bytes, Tally] = {}
+    one, other = connection_for(datagram()), connection_for(datagram())
+    tally, second = Tally(b"a", tallies), Tally(b"b", tallies)
+    assert not one.is_in(tally)
+    one.leave_tallies()
+    for entry in (one, other):
+        entry.join(tally)
+    one.join(second)
+    assert one.is_in(tally)
+    assert one.is_in(second)
+    assert not other.is_in(second)
+    assert (tally.connections, tallies) == (2, {b"a": tally, b"b": second})
+    one.leave_tallies()
+    one.leave_tallies()
+    assert (tally.connections, tallies) == (1, {b"a": tally})
+    other.leave_tallies()
+    assert tallies == {}
+    assert not one.is_closed()
