@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,6 +43,7 @@ from firewalld_py.policy.plan_words import PlanConditions, plan_digest, policy_o
 from firewalld_py.policy.trial import START, keeps_something
 from firewalld_py.policy.written import Conditions, WrittenConditions
 from firewalld_py.rules.build import build_ruleset
+from firewalld_py.rules.machine import Machine
 from firewalld_py.service.local_address import is_own
 from firewalld_py.service.plugins import load_helpers, with_plugins
 
@@ -206,7 +208,9 @@ def _next(
     chain = _chain(args, words, direction)
     indexes = interface_indexes([words])
     names = {index: name for name, index in indexes.items()}
-    ruleset = build_ruleset(in_force.plan)
+    machine = Machine()
+    machine.wall_offset = time.time() - START
+    ruleset = build_ruleset(in_force.plan, machine)
     ruleset.interfaces.set_names(names)
     helpers = load_helpers(lambda _name, _what: None)
     conntrack = Conntrack(make_settings(config.conntrack.numbers()), more_helpers=helpers)

@@ -53,7 +53,7 @@ def print_text(
     page = Page(out)
     decision = explained.decision
     page.labelled("packet", packet_line(decision.packet))
-    page.labelled("", _way(decision, names))
+    page.labelled("", way_text(decision, names))
     for name in unsaid:
         page.labelled("", f"{name} is not told: every `{name}:` counts as met")
     page.labelled("state", f"{explained.state}: {explained.why}")
@@ -69,7 +69,8 @@ def print_text(
     page.labelled("verdict", verdict_text(decision), decision.verdict_name())
 
 
-def _way(decision: Decision, names: Mapping[int, str]) -> str:
+def way_text(decision: Decision, names: Mapping[int, str]) -> str:
+    """`in lan0, out wan0, judged in filter/forward`."""
     meta = decision.packet.meta
     words = [
         f"{word} {names.get(index, index)}"

@@ -30,7 +30,7 @@ from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.protocols import HOOK_FORWARD, HOOK_INPUT, HOOK_OUTPUT
 from firewalld_py.packet.reasons import NOT_IP, REASON_NAMES
 from firewalld_py.pipeline import Decision, Firewall
-from firewalld_py.policy.compile import compile_policy
+from firewalld_py.policy.compile import Plan, compile_policy
 from firewalld_py.policy.config import DEFAULT_CONFIG, Config, load_config
 from firewalld_py.policy.load import load_rules
 from firewalld_py.rules.build import build_ruleset
@@ -40,6 +40,7 @@ from firewalld_py.service.plugins import load_helpers, with_plugins
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from firewalld_py.policy.model import Policy
     from firewalld_py.service.capture import Frame
 
 HOOKS: Final = {"input": HOOK_INPUT, "forward": HOOK_FORWARD, "output": HOOK_OUTPUT}
@@ -130,11 +131,23 @@ class _Judged:
 class Replay:
     """A firewall whose packets, clock and interfaces come from a capture."""
 
-    def __init__(self, config: Config, rules: str | None, chain: str, routes: Routes) -> None:
-        """`rules` is the rules file, None for the configuration's. Raises PolicyErrors."""
+    def __init__(
+        self,
+        config: Config,
+        rules: str | None,
+        chain: str,
+        routes: Routes,
+        known: tuple[Policy, Plan] | None = None,
+    ) -> None:
+        """`rules` is the rules file, None for the configuration's. Raises PolicyErrors.
+
+        `known` is a policy with its plan, where these are there already.
+        """
         helpers = load_helpers(_tell_of_helper)
-        self.policy = load_rules(rules or config.rules, with_plugins(helpers))
-        self.plan = compile_policy(self.policy, config)
+        if known is None:
+            policy = load_rules(rules or config.rules, with_plugins(helpers))
+            known = policy, compile_policy(policy, config)
+        self.policy, self.plan = known
         self.machine = Machine()  # a capture's clock is the wall clock
         self.ruleset = build_ruleset(self.plan, self.machine)
         self.ruleset.interfaces.set_names(routes.names)

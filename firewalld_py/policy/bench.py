@@ -39,9 +39,11 @@ class Bench:
         config: Config,
         interfaces: Interfaces,
         more_helpers: Iterable[Helper] = (),
+        plan: Plan | None = None,
     ) -> None:
+        """`plan` is the policy's, if somebody has compiled it before."""
         self._machine = Machine()
-        self.plan = compile_policy(policy, config)
+        self.plan = compile_policy(policy, config) if plan is None else plan
         self._interfaces = interfaces
         self._settings = make_settings(config.conntrack.numbers())
         self._more_helpers = list(more_helpers)

@@ -26,19 +26,21 @@ from firewalld_py.conntrack.connection import (
 from firewalld_py.packet.packet import Packet, PacketMeta
 from firewalld_py.packet.reasons import OK, POLICY, RULE
 from firewalld_py.pipeline import BEFORE_TRACKING, Decision, Firewall
+from firewalld_py.policy.action_text import action_text
 from firewalld_py.policy.checks import IMPLIED
 from firewalld_py.policy.compile import Plan
 from firewalld_py.policy.condition_text import Facts
+from firewalld_py.policy.explain_sets import SetsBefore, set_fact
 from firewalld_py.policy.flow_text import connection_text, protocol_name
 from firewalld_py.policy.machine_facts import machine_fact
 from firewalld_py.policy.model import Match, Policy
 from firewalld_py.policy.model import Rule as PolicyRule
 from firewalld_py.policy.reason_text import reason_text
-from firewalld_py.policy.targets import text_of_target
 from firewalld_py.policy.written import Conditions, WrittenConditions
 from firewalld_py.rules.build import plan_rules
 from firewalld_py.rules.matches_rate import CountingMatch
-from firewalld_py.rules.ruleset import CONTINUE, GOTO, JUMP, RETURN, VERDICT_NAMES, Chain, Rule
+from firewalld_py.rules.matches_sets import AddTarget, RemoveTarget
+from firewalld_py.rules.ruleset import CONTINUE, GOTO, JUMP, RETURN, Chain, Rule
 from firewalld_py.rules.targets import MARK_MASK, Effects, MarkingTarget
 
 # Said of a rule that was not met although each of its conditions, asked again, is.
@@ -79,8 +81,12 @@ class Explanation:
 
 @dataclass(slots=True)
 class _Before:
-    """What stood before the packet came: hits of rules, marks of connections (kept alive here)."""
+    """What stood before the packet came: hits of rules, marks of connections (kept alive here).
 
+    And what was added to sets.
+    """
+
+    sets: SetsBefore
     hits: dict[int, int] = field(default_factory=dict)
     marks: dict[int, tuple[Connection, int, int]] = field(default_factory=dict)
 
@@ -129,7 +135,7 @@ class Explainer:
         return Explanation(decision, state, _why(decision, tried, before), tuple(tried))
 
     def _before(self) -> _Before:
-        before = _Before()
+        before = _Before(sets=SetsBefore(self.firewall.ruleset))
         for chain in self.firewall.ruleset.chains():
             for rule in chain.rules:
                 before.hits[id(rule)] = rule.hits
@@ -142,6 +148,7 @@ class Explainer:
         if decision.held or (decision.packet.fragment and decision.reason not in (RULE, POLICY)):
             return []
         walk = _Walk(self, before, decision.packet, meta.mark)
+        before.sets.restore()  # for the walk changes them again, each where it was changed
         ruleset = self.firewall.ruleset
         local = decision.chain in (ruleset.filter_output, ruleset.raw_output)
         walk.through(ruleset.raw_output if local else ruleset.raw_prerouting, BEFORE_TRACKING)
@@ -184,7 +191,8 @@ class Explainer:
             if condition is None:
                 implied = next((one.key for one in source.matches if one.key in IMPLIED), "")
                 return f"{implied} (which says the protocol)", facts.text("proto")
-            found = machine_fact(match, packet) or facts.text(condition.key)
+            found = machine_fact(match, packet) or set_fact(match, packet)
+            found = found or facts.text(condition.key)
             return self._written.text(source.file, condition), found
         return "", NOT_THEN
 
@@ -210,10 +218,11 @@ class _Walk:
                 self.tried.append(Tried(*at, False, *failed))
                 continue
             source, _ = self._explainer.source(rule)
-            self.tried.append(Tried(*at, True, action=_action_text(source, rule)))
+            self.tried.append(Tried(*at, True, action=action_text(source.action)))
             for target in rule.targets or ():
-                if isinstance(target, MarkingTarget):
-                    target.apply(self._packet, info, self._effects, 0.0)
+                if isinstance(target, (MarkingTarget, AddTarget, RemoveTarget)):
+                    now = self._packet.meta.arrived
+                    target.apply(self._packet, info, self._effects, now)
             if rule.leads_to is not None and self.through(rule.leads_to, info):
                 return True
             if rule.verdict in (GOTO, RETURN):
@@ -270,26 +279,6 @@ def _set_marks(connection: Connection, mark: int, labels: int) -> None:
     connection.change_mark(mark, MARK_MASK)
     if connection.labels() != labels:
         connection.extended().labels = labels
-
-
-def _action_text(source: PolicyRule, rule: Rule) -> str:
-    """What a rule does, in the words of the file."""
-    action = source.action
-    words = [text_of_target(target) for target in action.targets]
-    if action.log is not None:
-        words.append("log")
-    words += [
-        f"{name} {value}"
-        for name, value in (("helper", action.helper), ("zone", action.zone))
-        if value is not None
-    ]
-    if action.timeouts is not None:
-        words.append(f"timeout {', '.join(action.timeouts)}")
-    if rule.verdict != CONTINUE:
-        kind = f" with {action.reject}" if action.reject else ""
-        kind += f" {action.chain}" if action.chain else ""
-        words.append(VERDICT_NAMES[rule.verdict] + kind)
-    return ", ".join(words) or "go on"
 
 
 def _why(decision: Decision, tried: list[Tried], before: _Before) -> str:

@@ -26,11 +26,14 @@ from firewalld_py.policy.include import FORM as INCLUDE_FORM
 from firewalld_py.policy.include import SHAPE as INCLUDE
 from firewalld_py.policy.include import Piece, Pieces
 from firewalld_py.policy.keys import Key, Reading, Table, mapping, one
-from firewalld_py.policy.model import Chain, Policy, Silence
+from firewalld_py.policy.model import Chain, Policy, Set, Silence
 from firewalld_py.policy.nodes import Node, compose, is_null, read_tree
 from firewalld_py.policy.read_chains import FILTER, RAW, read_chains, unread
 from firewalld_py.policy.rule_tests import SHAPE as TESTS
 from firewalld_py.policy.rule_tests import RuleTest, read_tests, tests_beside
+from firewalld_py.policy.sets import FORM as SETS_FORM
+from firewalld_py.policy.sets import SHAPE as SETS
+from firewalld_py.policy.sets import read_sets
 from firewalld_py.policy.shapes import Choice, reads
 
 VERSION: Final = 1
@@ -81,7 +84,9 @@ def _read(
         return None, problems.ordered()
     files = tuple(piece.file for piece in loader.pieces)
     assert reading.defines is not None
-    made = Policy(problems.file, VERSION, tuple(loader.chains), loader.tests, files)
+    made = Policy(
+        problems.file, VERSION, tuple(loader.chains), loader.tests, files, tuple(loader.sets)
+    )
     return replace(made, defines=reading.defines.all(), lint=loader.lint), []
 
 
@@ -125,6 +130,15 @@ POLICY: Final = Table(
             read_as=DEFINES,
         ),
         Key(
+            "sets",
+            unread,
+            SETS_FORM,
+            "addresses, ports and the like that rules ask for by $name, which can change while the "
+            "firewall runs",
+            also=("set", "ipset", "ipsets"),
+            read_as=SETS,
+        ),
+        Key(
             "raw",
             mapping(RAW),
             "prerouting, output and chains",
@@ -164,6 +178,7 @@ class _Loader:
     pieces: list[Piece] = field(default_factory=list)
     chains: list[Chain] = field(default_factory=list)
     tests: tuple[RuleTest, ...] = ()
+    sets: list[Set] = field(default_factory=list)
     lint: tuple[Silence, ...] = ()
 
     def read(self, tree: Node) -> None:
@@ -171,6 +186,10 @@ class _Loader:
         pieces.begin(tree)
         for node in self.under("define"):
             read_defines(node, self.reading)
+        assert self.reading.defines is not None
+        self.reading.defines.sets = self.reading.sets
+        for node in self.under("sets"):
+            self.sets += read_sets(node, self.reading)
         check_references(self.reading)
         self.chains = read_chains(self.reading, self.under)
         for node in self.under("tests"):

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from firewalld_py.conntrack.connection import DIRECTION_NAMES
+from firewalld_py.policy.addresses import BITS, AddressRange
 from firewalld_py.policy.checks import PROTOCOL_NAMES
 from firewalld_py.policy.compile import FILTER_CHAINS, RAW_CHAINS, Plan
 from firewalld_py.policy.connection_text import STATUSES
@@ -31,15 +32,24 @@ def plan_digest(plan: Plan) -> str:
 
 
 class PlanConditions:
-    """Conditions of a plan as policy_of_plan() has them: their value is their text."""
+    """Conditions of a plan as policy_of_plan() has them."""
 
-    def text(self, file: str, match: Match) -> str:  # noqa: ARG002 - as WrittenConditions has it
+    def text(self, file: str, match: Match) -> str:
         """`dport 80, 443`, `not src 10.1.0.0/24`."""
-        return f"{'not ' if match.inverted else ''}{match.key} {match.value}"
+        shown = _listed(self.items(file, match))
+        return f"{'not ' if match.inverted else ''}{match.key} {shown}"
+
+    def items(self, file: str, match: Match) -> list[str]:  # noqa: ARG002
+        """The parts of its value."""
+        return condition_words(match.kind, match.value)
 
 
 def policy_of_plan(plan: Plan, file: str) -> Policy:
-    """The rules of a plan with PlanConditions; `file` is where they came from."""
+    """The rules of a plan, to be shown with PlanConditions; `file` is where they came from.
+
+    Conditions are as they were before they were compiled; of targets, timeouts and limits of logs
+    that is not always so: what judges is to be built from the plan.
+    """
     patterns = [str(pattern) for pattern in plan["interfaces"]]
     chains = [
         _chain("raw", name, "accept", plan["raw"][name], file, patterns) for name in RAW_CHAINS
@@ -71,7 +81,7 @@ def _chain(
 
 def _rule(place: str, entry: Any, patterns: list[str]) -> Rule:
     matches = tuple(
-        Match(kind, kind, bool(inverted), condition_text(kind, value, patterns), 0, 0)  # type: ignore[arg-type]
+        Match(kind, kind, bool(inverted), _value(kind, value, patterns), 0, 0)
         for kind, inverted, value in entry["match"]
     )
     log = entry["log"]
@@ -93,30 +103,43 @@ def _rule(place: str, entry: Any, patterns: list[str]) -> Rule:
 def _target(kind: str, value: Any) -> Target:
     if kind in ("mark", "connmark"):
         return Target(kind, Mark(int(value[0]), int(value[1])))
-    return Target(kind, tuple(value) if isinstance(value, list) else value)
+    return Target(kind, _tuples(value))
 
 
-def condition_text(kind: str, value: Any, patterns: list[str]) -> str:
-    """A condition's value; what nobody knows the words of is shown as it is."""
+def _value(kind: str, value: Any, patterns: list[str]) -> Any:
+    """A condition's value before it was compiled."""
     if kind in ("in", "out"):
-        names = [name for bit, name in enumerate(patterns) if int(value) >> bit & 1]
-        return _listed(names)
+        return tuple(name for bit, name in enumerate(patterns) if int(value) >> bit & 1)
+    if kind in ("src", "dst", *ADDRESS_KINDS):
+        sizes = {8: 4, 32: 6}  # digits of an address
+        return tuple(
+            AddressRange(sizes[len(low)], int(low, 16), int(high, 16)) for low, high in value
+        )
+    return _tuples(value)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(entry) for entry in value) if isinstance(value, list) else value
+
+
+def condition_words(kind: str, value: Any) -> list[str]:
+    """The parts of a condition's value; what nobody knows the words of is shown as it is."""
     say = _SAY.get(kind)
     try:
         if say is not None:
             return say(value)
-        if isinstance(value, list) and value and all(_is_range(entry) for entry in value):
-            return _listed([_range(*entry) for entry in value])
-        if isinstance(value, list):
-            return _listed([str(entry) for entry in value])
+        if isinstance(value, tuple) and value and all(_is_range(entry) for entry in value):
+            return [_range(*entry) for entry in value]
+        if isinstance(value, tuple):
+            return [str(entry) for entry in value]
     except (TypeError, ValueError, KeyError):
         pass
-    return str(value)
+    return [str(value)]
 
 
 def _is_range(entry: Any) -> bool:
     return (
-        isinstance(entry, list)
+        isinstance(entry, tuple)
         and len(entry) == PAIR
         and all(isinstance(bound, int) for bound in entry)
     )
@@ -131,60 +154,60 @@ def _listed(parts: list[str]) -> str:
     return shown if len(parts) <= SHOWN else f"{shown} and {len(parts) - SHOWN} more"
 
 
-def _addresses(value: Any) -> str:
-    return _listed([_address_range(bytes.fromhex(low), bytes.fromhex(high)) for low, high in value])
+def _addresses(value: Any) -> list[str]:
+    return [_address_range(*entry) for entry in value]
 
 
-def _address_range(low: bytes, high: bytes) -> str:
-    first, last = ipaddress.ip_address(low), ipaddress.ip_address(high)
+def _address_range(family: int, low: int, high: int) -> str:
+    size = BITS[family] // 8
+    first, last = (ipaddress.ip_address(one.to_bytes(size, "big")) for one in (low, high))
     networks = list(ipaddress.summarize_address_range(first, last))
-    if len(networks) == 1:
-        (network,) = networks
-        return str(first) if first == last else str(network)
-    return f"{first}-{last}"
+    if low == high:
+        return str(first)
+    return str(networks[0]) if len(networks) == 1 else f"{first}-{last}"
 
 
-def _protocols(value: Any) -> str:
-    return _listed([PROTOCOL_NAMES.get(number, str(number)) for number in value])
+def _protocols(value: Any) -> list[str]:
+    return [PROTOCOL_NAMES.get(number, str(number)) for number in value]
 
 
-def _bits(names: dict[str, int]) -> Callable[[Any], str]:
-    def say(value: Any) -> str:
-        return _listed([name for name, bit in names.items() if int(value) & bit])
+def _bits(names: dict[str, int]) -> Callable[[Any], list[str]]:
+    def say(value: Any) -> list[str]:
+        return [name for name, bit in names.items() if int(value) & bit]
 
     return say
 
 
-def _family(value: Any) -> str:
-    return f"ipv{value}"
+def _family(value: Any) -> list[str]:
+    return [f"ipv{value}"]
 
 
-def _direction(value: Any) -> str:
-    return DIRECTION_NAMES[int(value)]
+def _direction(value: Any) -> list[str]:
+    return [DIRECTION_NAMES[int(value)]]
 
 
-def _masked(value: Any) -> str:
-    return _listed([f"{number:#x}/{mask:#x}" for number, mask in value])
+def _masked(value: Any) -> list[str]:
+    return [f"{number:#x}/{mask:#x}" for number, mask in value]
 
 
-def _flags(value: Any) -> str:
+def _flags(value: Any) -> list[str]:
     def names(bits: int) -> str:
         found = [name for name, bit in TCP_FLAGS.items() if bit & bits and name != "all"]
         return "+".join(found) or "none"
 
-    return _listed([f"{names(mask)}/{names(flags)}" for mask, flags in value])
+    return [f"{names(mask)}/{names(flags)}" for mask, flags in value]
 
 
-def _icmp(value: Any) -> str:
+def _icmp(value: Any) -> list[str]:
     words = []
     for protocol, number, low, high in value:
         names = [name for name, one in ICMP_TYPES[protocol].items() if one == number]
         code = "" if (low, high) == (0, 255) else f"/{_range(low, high)}"
         words.append(f"{names[0] if names else number}{code}")
-    return _listed(words)
+    return words
 
 
-_SAY: Final[dict[str, Callable[[Any], str]]] = {
+_SAY: Final[dict[str, Callable[[Any], list[str]]]] = {
     "state": _bits(STATES),
     "direction": _direction,
     "status": _bits({name: bit for bit, name in STATUSES}),

@@ -23,6 +23,10 @@ class Conditions(Protocol):
         """One condition: `dport 80, 443`, `not src $lan`."""
         ...
 
+    def items(self, file: str, match: Match) -> list[str]:
+        """The parts of its value, all of them: `80`, `443`."""
+        ...
+
 
 class WrittenConditions:
     """How conditions stand in their files."""
@@ -32,12 +36,22 @@ class WrittenConditions:
 
     def text(self, file: str, match: Match) -> str:
         """The condition as written: `dport 80, 443`, `not src $lan`."""
-        if file not in self._files:
-            self._files[file] = _values(file)
-        node = self._files[file].get((match.line, match.column))
+        node = self._node(file, match)
         value = str(match.value) if node is None else node_text(node)
         text = value if len(value) <= SHOWN_TEXT else value[: SHOWN_TEXT - 1] + "…"
         return f"{'not ' if match.inverted else ''}{match.key} {text}"
+
+    def items(self, file: str, match: Match) -> list[str]:
+        """The elements of a list, or the one value that stands there."""
+        node = self._node(file, match)
+        if isinstance(node, Sequence):
+            return [node_text(item) for item in node.items]
+        return [str(match.value) if node is None else node_text(node)]
+
+    def _node(self, file: str, match: Match) -> Node | None:
+        if file not in self._files:
+            self._files[file] = _values(file)
+        return self._files[file].get((match.line, match.column))
 
 
 def _values(file: str) -> dict[tuple[int, int], Node]:

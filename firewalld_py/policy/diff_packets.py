@@ -1,0 +1,126 @@
+"""Packets that may fare differently under two policies: first where their rules differ.
+
+Of a rule that came or went those are meant that come as far as to it; of one that changed, those
+that one of its versions means and the other does not; of one that moved, those that the rules which
+it passed mean, too. What follows are candidates for all that either policy mentions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain as chained
+from itertools import islice
+from typing import Final
+
+from firewalld_py.policy.entries import Places
+from firewalld_py.policy.model import Policy, Rule
+from firewalld_py.policy.region import Interfaces, Region
+from firewalld_py.policy.rule_pairs import Pair, Placed
+from firewalld_py.policy.witness import Candidate
+from firewalld_py.policy.witness_candidates import candidates, of_region, of_rule
+
+MAX_PIECES: Final = 24  # of what a rule's own packets are when those of earlier rules are left out
+MAX_EARLIER: Final = 200  # rules that are left out
+MAX_CROSSED: Final = 100  # rules that one which moved is held against
+DECIDING: Final = frozenset(("accept", "drop", "reject", "goto", "return", "notrack"))
+
+
+def likely(
+    old: Policy, new: Policy, pairs: list[Pair], interfaces: Interfaces, most: int
+) -> Iterator[Candidate]:
+    """Candidates, each once, `most` of them."""
+    before, after = Places(old, interfaces), Places(new, interfaces)
+    rules = [_own(places) for places in (before, after)]
+    pairs = [
+        Pair(_same(pair.old, rules[0]), _same(pair.new, rules[1]), pair.moved)
+        for pair in pairs
+        if pair.old is None or pair.new is None or pair.moved or pair.changed
+    ]
+    seen: set[Candidate] = set()
+    for one in islice(
+        chained(
+            _of_pairs(before, after, pairs),
+            _of_rules(before, after, pairs),
+            candidates([old, new], interfaces, most),
+        ),
+        2 * most,
+    ):
+        if one not in seen:
+            seen.add(one)
+            yield one
+            if len(seen) >= most:
+                return
+
+
+def _own(places: Places) -> dict[tuple[str, int], Rule]:
+    return {(place, number): rule for place, _chain, number, rule in places.rules()}
+
+
+def _same(placed: Placed | None, rules: dict[tuple[str, int], Rule]) -> Placed | None:
+    """The rule as these places know it."""
+    if placed is None:
+        return None
+    return Placed(rules[placed.chain, placed.number], placed.chain, placed.number)
+
+
+def _of_pairs(before: Places, after: Places, pairs: Iterable[Pair]) -> Iterator[Candidate]:
+    for pair in pairs:
+        if pair.old is not None and pair.new is not None:
+            if pair.changed:
+                yield from _between(after, pair.new, before, pair.old)
+                yield from _between(before, pair.old, after, pair.new)
+            if pair.moved:
+                yield from _crossing(before, pair.old)
+                yield from _crossing(after, pair.new)
+    for pair in pairs:
+        if pair.new is None and pair.old is not None:
+            yield from _first_met(before, pair.old, [before.region(pair.old.rule)])
+        elif pair.old is None and pair.new is not None:
+            yield from _first_met(after, pair.new, [after.region(pair.new.rule)])
+
+
+def _of_rules(before: Places, after: Places, pairs: Iterable[Pair]) -> Iterator[Candidate]:
+    for pair in pairs:
+        for places, placed in ((before, pair.old), (after, pair.new)):
+            if placed is not None:
+                yield from of_rule(places, placed.rule)
+
+
+def _between(places: Places, placed: Placed, others: Places, other: Placed) -> Iterator[Candidate]:
+    """What a rule means and its other version does not."""
+    mine, its = places.region(placed.rule), others.region(other.rule)
+    pieces = mine.less(its)
+    if its.others - mine.others or not pieces:
+        pieces = [*pieces, mine]
+    yield from _first_met(places, placed, pieces)
+
+
+def _first_met(places: Places, placed: Placed, regions: Iterable[Region]) -> Iterator[Candidate]:
+    """Of these regions, by each way to the rule, what no rule before it decides."""
+    earlier = [
+        rule
+        for rule in places.chains[placed.chain].rules[: placed.number]
+        if rule.action.verdict in DECIDING and not places.region(rule).others
+    ][:MAX_EARLIER]
+    for region in regions:
+        for entry in places.entries[placed.chain]:
+            pieces = [entry.region.also(region)]
+            for rule in earlier:
+                left = [piece for one in pieces for piece in one.less(places.region(rule))]
+                pieces = left[:MAX_PIECES]
+            chain = places.chains[placed.chain]
+            for piece in pieces:
+                for hook in places.hooks(chain, entry):
+                    yield from of_region(places, piece, hook)
+
+
+def _crossing(places: Places, placed: Placed) -> Iterator[Candidate]:
+    """What a rule means together with each of the others of its chain."""
+    chain, mine = places.chains[placed.chain], places.region(placed.rule)
+    near = sorted(enumerate(chain.rules), key=lambda entry: abs(entry[0] - placed.number))
+    for _number, rule in near[1 : MAX_CROSSED + 1]:
+        region = mine.also(places.region(rule))
+        for entry in places.entries[placed.chain]:
+            both = entry.region.also(region)
+            for hook in places.hooks(chain, entry):
+                yield from of_region(places, both, hook)
