@@ -117,17 +117,27 @@ class Table:
             except Reported:
                 pass
         for key in self.keys:
-            if key.required and key.name not in node.entries:
+            if key.required and not self.has(node, key.name):
                 reading.fault(node, f"{key.name} is missing in {self.what}: {key.required}")
         return values
 
+    def has(self, node: Mapping, *names: str) -> bool:
+        """Whether one of these keys stands in `node`, right or misspelt: that is told by itself."""
+        return any(
+            name in names or (name not in self.by_name and self._meant(name) in names)
+            for name in node.entries
+        )
+
+    def _meant(self, name: str) -> str:
+        """The key that was probably meant by an unknown one, or ""."""
+        word = name.lower().replace("-", "_")
+        known = next((key.name for key in self.keys if word in key.also), "")
+        return known or nearest(name, self.by_name)
+
     def _unknown(self, node: Scalar, reading: Reading) -> None:
         """Note an unknown key, with the key that was probably meant or else all that there are."""
-        names = list(self.by_name)
-        word = node.text.lower().replace("-", "_")
-        meant = next((key.name for key in self.keys if word in key.also), "")
-        meant = meant or nearest(node.text, names)
-        known = "" if meant else f"; known are: {', '.join(names)}"
+        meant = self._meant(node.text)
+        known = "" if meant else f"; known are: {', '.join(self.by_name)}"
         reading.fault(node, f"unknown key {quoted(node.text)} in {self.what}{known}", meant)
 
 

@@ -8,6 +8,7 @@ that a file can grow is bounded: octets, nodes (an alias counts as all that it s
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -121,6 +122,9 @@ _SYNTAX: Final = (
 )
 
 
+_NO_KEY_THERE: Final = re.compile("did not find expected key|expected <block end>")
+
+
 def _start(event: Any) -> tuple[int, int]:
     mark = event.start_mark
     return mark.line + 1, mark.column + 1
@@ -145,11 +149,14 @@ class _Composer:
         self.anchors: dict[str, Node] = {}
         self.nodes = 0
         self.documents = 0
+        self.last: Any = None  # the last event that stands in the text
 
     def compose(self, text: str) -> Node | None:
         try:
             for event in yaml.parse(text, Loader=_LOADER):
                 self.take(event)
+                if event.end_mark.index > event.start_mark.index:
+                    self.last = event
         except yaml.YAMLError as error:
             self.syntax(error)
             return None
@@ -186,6 +193,10 @@ class _Composer:
                     line,
                     column,
                     "a text without quotes goes on in the next line: is a ',' or '-' missing?",
+                )
+            if plain and event.value.endswith(("'", '"')):
+                self.problems.add(
+                    line, column, f"{quoted(event.value)} ends with a quote and begins with none"
                 )
             node = Scalar(event.value, plain, line, column)
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -265,14 +276,56 @@ class _Composer:
         raise _Abandoned
 
     def syntax(self, error: yaml.YAMLError) -> None:
+        """Note what the parser says, in our words and at the place where it went wrong."""
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         said = str(getattr(error, "problem", None) or error)
         words = next((ours for theirs, ours in _SYNTAX if theirs in said), said)
+        text = self.text(line)
         if "cannot start any token" in said:
-            text = self.problems.lines[line - 1] if 0 < line <= len(self.problems.lines) else ""
             character = text[column - 1 : column]
             words = f"a text that begins with {quoted(character)} needs quotes"
             if character == "\t":
                 words = "a tab cannot indent YAML: use spaces"
+        elif text[max(column - 2, 0) :].startswith("${"):
+            words = "a $name stands without braces"
+        elif said.startswith("mapping values") and re.fullmatch(
+            r"\s*(?:- +)?\w+", text[: column - 1]
+        ):
+            words = "wrong indentation: this stands deeper than the line above"
+        elif _NO_KEY_THERE.search(said) and self.last_stands_alone():
+            line, column = _start(self.last)
+            words = "a ':' is missing after the key"
+        else:
+            line, column = self.origin(error, line, column)
+            if self.last_is_open_quote():
+                words = f"a closing quote is missing: the next one stands in line {mark.line + 1}"
         self.problems.add(line, column, f"not YAML: {words}")
+
+    def origin(self, error: Any, line: int, column: int) -> tuple[int, int]:
+        """Where it went wrong: the parser notices it later, at the next thing that stands there."""
+        context = str(getattr(error, "context", None))
+        if "simple key" in context or "quoted" in context:
+            return error.context_mark.line + 1, error.context_mark.column + 1
+        if self.last_is_open_quote():
+            return _start(self.last)
+        if "flow" in context and self.last is not None and self.last.end_mark.line + 1 < line:
+            end = self.last.end_mark
+            return end.line + 1, max(end.column, 1)
+        return line, column
+
+    def last_is_open_quote(self) -> bool:
+        """Whether the last thing was a text in quotes that went on into other lines."""
+        last = self.last
+        return isinstance(last, yaml.ScalarEvent) and last.style in ("'", '"') and _goes_on(last)
+
+    def last_stands_alone(self) -> bool:
+        """Whether the last thing was a text without quotes, alone in its line."""
+        last = self.last
+        if not isinstance(last, yaml.ScalarEvent) or last.style or _goes_on(last):
+            return False
+        return self.text(last.start_mark.line + 1).partition(" #")[0].strip() == last.value
+
+    def text(self, line: int) -> str:
+        """A line of the file."""
+        return self.problems.lines[line - 1] if 0 < line <= len(self.problems.lines) else ""
