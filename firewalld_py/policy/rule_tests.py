@@ -174,11 +174,11 @@ TEST: Final = Table(
             _node,
             "a list of steps",
             "the packets of an exchange, in place of packet",
-            read_as=Rows(Keys(STEP)),
+            read_as=Rows(Keys(STEP, one_of=("packet expect", "answer expect", "error expect"))),
         ),
     ),
 )
-SHAPE: Final = Rows(Keys(TEST))
+SHAPE: Final = Rows(Keys(TEST, one_of=("packet expect", "steps")))
 TESTS_FILE: Final = Table(
     "a file of tests", (Key("tests", _node, "a list of tests", "tests of the rules"),)
 )

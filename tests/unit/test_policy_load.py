@@ -299,6 +299,8 @@ BAD_ACTION = f"expected {EXPECTED}, found"
         ("{not: §[src], action: drop}", "not: expected not (which takes conditions only) as a map"),
         ("{not: {§name: x}, action: drop}", "unknown key 'name' in not (which takes conditions o"),
         ("{not: {src: §x}, action: drop}", "src: expected an address"),
+        ("{§proto:tcp, action: drop}", "unknown key 'proto:tcp': of proto after its ':' a blank"),
+        ("{§proto tcp, action: drop}", "unknown key 'proto tcp': of proto behind it a ':' is miss"),
         # One fault, one message: nothing is said to be missing that is only misspelt.
         ("{§acton: drop}", "unknown key 'acton' in a rule => action"),
         ("{§target: drop}", "unknown key 'target' in a rule => action"),

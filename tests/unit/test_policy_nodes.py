@@ -116,7 +116,7 @@ def test_an_alias_is_what_it_names() -> None:
         ("a: [1]\n  §b: 2\n", "not YAML: wrong indentation"),
         ("a: [$§{b}]\n", "not YAML: a $name stands without braces"),
         ("a: *§.yaml\n", "not YAML: a text that begins with '*' or '&' needs quotes"),
-        ('a: §b"\n', "'b\"' ends with a quote and begins with none"),
+        ('a: §b"\n', "'b\"' ends with a quote, and begins with none"),
         ("a: [§::/0]\n", "not YAML: a value is missing, or one that begins with ':' lacks quotes"),
         ("a: x§\x00\n", "character U+0000 is invisible"),
         ("a: b # §\u2028- c\n", "character U+2028 is invisible"),
@@ -190,7 +190,7 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
     ("data", "place", "message"),
     [
         (b"version: 1\n# caf\xe9\n", (2, 6), "octet 0xe9 is not UTF-8"),
-        ("version: 1\n".encode("utf-16"), (1, 1), "octet 0xff is not UTF-8"),
+        ("version: 1\n".encode("utf-16"), (1, 1), "this is UTF-16 or UTF-32"),
         (b"\x7fELF\x02\x01\x01\x00", (1, 1), "character U+007F is invisible"),
         (bytes(range(256)), (1, 129), "octet 0x80 is not UTF-8"),
     ],
