@@ -109,7 +109,7 @@ class Defines:
 
     def _note(self, item: Node, fault: Fault, reading: Reading) -> None:
         suggestion = fault.suggestion
-        if isinstance(item, Scalar) and item.text in self.nodes:
+        if isinstance(item, Scalar) and (item.text in self.nodes or item.text in self.sets):
             suggestion = f"${item.text}"
         reading.fault(item, fault.message, suggestion)
 
