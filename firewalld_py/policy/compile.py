@@ -216,6 +216,7 @@ def _set(one: Set) -> Plan:
         "maximum": one.maximum,
         "lifetime": one.lifetime,
         "counters": one.counters,
+        "persist": one.persist,
         "elements": [[size, records.hex()] for size, records in one.elements],
     }
 
