@@ -69,6 +69,15 @@ def test_all_that_can_be_said_of_a_set() -> None:
     assert (one.lifetime, one.maximum, one.counters, one.persist) == (3600, 9, True, True)
 
 
+def test_a_plan_has_all_that_was_said() -> None:
+    text = "{type: [network, port], lifetime: 1h, maximum: 9, counters: on, persist: true}"
+    plan = compile_policy(parsed(f"version: 1\nsets:\n  s: {text}\n"), Config())
+    assert plan["sets"]["s"] == {
+        "type": ["network", "port"], "lifetime": 3600, "maximum": 9, "counters": True,
+        "persist": True, "elements": [],
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("text", "elements"),
     [
