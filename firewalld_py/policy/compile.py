@@ -14,6 +14,7 @@ from firewalld_py.policy.matches_connection import ADDRESS_KINDS, CONNECTION_KIN
 from firewalld_py.policy.matches_link import LINK_KINDS
 from firewalld_py.policy.matches_payload import PAYLOAD_KINDS
 from firewalld_py.policy.matches_rate import RATE_KINDS
+from firewalld_py.policy.matches_routes import ROUTE_KINDS
 from firewalld_py.policy.matches_time import TimeEncoder
 from firewalld_py.policy.model import Action, Match, Policy, Rule, Set
 from firewalld_py.policy.set_uses import SET_KIND
@@ -52,6 +53,7 @@ _ORDER: Final = {
             "mss",
             *LINK_KINDS,
             "time",
+            *ROUTE_KINDS,
             *CONNECTION_KINDS,
             SET_KIND,
             *PAYLOAD_KINDS,
@@ -104,6 +106,8 @@ class _Compiler:
             "time": TimeEncoder(),
             "fragment": _number,
             SET_KIND: _set_use,
+            "src_type": _number,
+            "dst_type": _number,
             **dict.fromkeys(ADDRESS_KINDS, _addresses),
         }
 
