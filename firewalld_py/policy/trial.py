@@ -23,6 +23,7 @@ from firewalld_py.policy.errors import Problem, nearest, quoted
 from firewalld_py.policy.flow_text import end_text
 from firewalld_py.policy.matches_connection import CONNECTION_KINDS
 from firewalld_py.policy.matches_link import LINK_KINDS
+from firewalld_py.policy.matches_routes import ROUTE_KINDS
 from firewalld_py.policy.model import Policy
 from firewalld_py.policy.packet_octets import Talk, interface_indexes, meta_of
 from firewalld_py.policy.rule_tests import RuleTest, Step
@@ -44,7 +45,7 @@ KEEP_NOTHING: Final = frozenset(
         *("tcp_flags", "mark", "connmark", "label", "zone"),
         *("length", "ttl", "tos", "ipv6_header", "tcp_option", "mss", *CONNECTION_KINDS),
         *LINK_KINDS,
-        *("fragment", "time"),
+        *("fragment", "time", *ROUTE_KINDS),
     )
 )
 
