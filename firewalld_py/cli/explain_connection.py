@@ -55,7 +55,9 @@ if TYPE_CHECKING:
 
 TIMEOUT_S: Final = 30.0
 MAX_SHOWN: Final = 20  # connections, where several are meant
-STARTS_ANEW: Final = "what rules count (limits, quotas, lists of addresses) is counted anew here"
+STARTS_ANEW: Final = (
+    "what rules remember (limits, quotas, sets filled at run time, …) begins anew here"
+)
 # The chain of what answers.
 _OPPOSITE: Final = {"forward": "forward", "input": "output", "output": "input"}
 
