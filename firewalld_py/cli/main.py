@@ -8,7 +8,19 @@ import sys
 from typing import Final
 
 from firewalld_py import __version__
-from firewalld_py.cli import check, daemon, diff, expect, explain, hook, import_, replay, rule_tests
+from firewalld_py.cli import (
+    ban,
+    check,
+    daemon,
+    diff,
+    expect,
+    explain,
+    hook,
+    import_,
+    replay,
+    rule_tests,
+    sets,
+)
 from firewalld_py.cli import help as help_
 from firewalld_py.cli.exits import BAD_CONFIGURATION, OK
 from firewalld_py.policy.config import DEFAULT_CONFIG
@@ -28,7 +40,20 @@ def build_parser() -> argparse.ArgumentParser:
         "--config", default=DEFAULT_CONFIG, metavar="FILE", help="the daemon's configuration"
     )
     subparsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for module in (daemon, expect, check, rule_tests, explain, replay, diff, import_, hook, help_):
+    for module in (
+        daemon,
+        expect,
+        sets,
+        ban,
+        check,
+        rule_tests,
+        explain,
+        replay,
+        diff,
+        import_,
+        hook,
+        help_,
+    ):
         module.add_arguments(subparsers)
     return parser
 
@@ -39,6 +64,9 @@ RUNNERS: Final = {
     "reload": daemon.run,
     "status": daemon.run,
     "expect": expect.run,
+    "set": sets.run,
+    "ban": ban.run,
+    "unban": ban.run,
     "check": check.run,
     "test": rule_tests.run,
     "explain": explain.run,

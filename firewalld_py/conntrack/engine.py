@@ -27,6 +27,7 @@ from firewalld_py.conntrack.connection import (
     Extension,
     Template,
 )
+from firewalld_py.conntrack.ended import Ended
 from firewalld_py.conntrack.events import Watcher, changes_of_status
 from firewalld_py.conntrack.expectation import Expectation, ExpectationTable
 from firewalld_py.conntrack.flow import NO_KEY, flow_key, in_zone, reply_key
@@ -53,7 +54,13 @@ from firewalld_py.packet.protocols import (
     IPPROTO_UDPLITE,
     UDP_HEADER,
 )
-from firewalld_py.packet.reasons import CHECKSUM, ICMP_NOT_A_START, OK, TABLE_FULL
+from firewalld_py.packet.reasons import (
+    CHECKSUM,
+    CONNECTION_ENDED,
+    ICMP_NOT_A_START,
+    OK,
+    TABLE_FULL,
+)
 
 PROTOCOLS: Final = 256
 
@@ -79,6 +86,7 @@ class Conntrack(Watcher):
         self.helpers = make_helpers(settings.helpers)
         for helper in more_helpers or ():
             self.helpers[helper.name] = helper
+        self.ended = Ended()
         self._tables = Tables(self.table, self.expectations)
         self.networks = self._tables.networks
         self._trackers = make_trackers(settings)
@@ -138,6 +146,11 @@ class Conntrack(Watcher):
         """A rule has changed something of a connection; `changes` as Watcher.updated() has them."""
         if self.watcher is not None and connection.status & CONFIRMED:
             self.watcher.updated(connection, changes, now)
+
+    def end(self, connection: Connection) -> None:
+        """Forget a connection for good: what still comes of it is not taken up in mid-stream."""
+        self.ended.remember(connection)
+        self.table.remove(connection)
 
     def expire(self, now: float, budget: int) -> int:
         """Sweep out dead connections, `budget` looks at most; see Table.expire()."""
@@ -209,6 +222,8 @@ class Conntrack(Watcher):
         if reply == NO_KEY:
             return CtInfo(INVALID, reason=ICMP_NOT_A_START)
         refusal = tracker.refusal(packet)
+        if refusal == OK and self.ended.size and self.ended.refuses(packet, key, reply, now):
+            refusal = CONNECTION_ENDED
         if refusal != OK:
             self.expectations.take(key, now)  # met, though by a packet that opens nothing
             return CtInfo(INVALID, reason=refusal)

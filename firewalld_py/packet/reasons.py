@@ -52,15 +52,16 @@ SCTP_NOT_A_START: Final = 36
 SCTP_STATE: Final = 37
 SCTP_VERIFICATION_TAG: Final = 38
 TABLE_FULL: Final = 39
+CONNECTION_ENDED: Final = 40
 
 # What a helper has against a packet that tracking and rules let through (conntrack/helpers/).
-HELPER_COMMAND: Final = 40  # a command that is cut, or that the helper cannot read
-EXPECTATION_REFUSED: Final = 41  # what it leads to cannot be expected: two would expect one packet
+HELPER_COMMAND: Final = 41  # a command that is cut, or that the helper cannot read
+EXPECTATION_REFUSED: Final = 42  # what it leads to cannot be expected: two would expect one packet
 
 # What decided (pipeline.py, service/).
-RULE: Final = 42
-POLICY: Final = 43
-INTERNAL_ERROR: Final = 44
+RULE: Final = 43
+POLICY: Final = 44
+INTERNAL_ERROR: Final = 45
 
 REASON_NAMES: Final[tuple[str, ...]] = (
     "ok",
@@ -103,6 +104,7 @@ REASON_NAMES: Final[tuple[str, ...]] = (
     "sctp_state",
     "sctp_verification_tag",
     "table_full",
+    "connection_ended",
     "helper_command",
     "expectation_refused",
     "rule",

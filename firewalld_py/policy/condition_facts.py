@@ -165,4 +165,5 @@ FACTS: Final[dict[str, Fact]] = {
     **_ends(),
     "payload": _WITH_PAYLOAD,
     "contains": _WITH_PAYLOAD,
+    "regex": _WITH_PAYLOAD,
 }

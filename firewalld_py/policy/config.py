@@ -103,6 +103,13 @@ class ControlConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SetsConfig:
+    """Where elements of sets with `persist: true` outlive the daemon."""
+
+    directory: str = "/var/lib/firewalld-py"
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration; `fail` is "closed" or "open"."""
 
@@ -114,6 +121,7 @@ class Config:
     log: LogConfig = field(default_factory=LogConfig)
     reject: RejectConfig = field(default_factory=RejectConfig)
     control: ControlConfig = field(default_factory=ControlConfig)
+    sets: SetsConfig = field(default_factory=SetsConfig)
 
 
 def load_config(path: str | os.PathLike[str]) -> Config:
@@ -358,6 +366,17 @@ CONFIG: Final = Table(
                 one(_path, "a path"),
                 "a path",
                 "where firewalld-py reload and status find us",
+            ),
+        ),
+        _section(
+            "sets",
+            SetsConfig,
+            "elements that are added at run time, by rules and by firewalld-py ban",
+            (
+                "directory",
+                one(_path, "a path"),
+                "a path",
+                "where the elements of sets with persist: true outlive the daemon",
             ),
         ),
     ),

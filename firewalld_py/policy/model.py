@@ -26,6 +26,7 @@ Verdict = Literal["accept", "drop", "reject", "notrack", "continue", "jump", "go
 #   helper      tuple of names           age, expires   tuple of (first, last), merged
 #   packets, octets    (direction, first, last)
 #   quota, every   int                   probability   (share of 2^32, seed)
+#   regex       as contains
 #   payload     (offset, hexadecimal octets)   contains   (from, to, hexadecimal octets of each)
 #   limit       (rate, burst, per, mask, mask6, over, max)
 #   original_src, reply_dport, connection_proto ...   as src, dport, proto

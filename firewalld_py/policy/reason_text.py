@@ -47,6 +47,7 @@ SENTENCES: Final[dict[str, str]] = {
     "sctp_state": "its chunks do not fit what its association has come to",
     "sctp_verification_tag": "its verification tag is wrong",
     "table_full": "the table of connections is full",
+    "connection_ended": "its connection was ended, by a ban, and this packet cannot begin another",
     "helper_command": "its connection's helper cannot read the command in it",
     "expectation_refused": "what it leads to cannot be expected",
     "internal_error": "judging it failed: see the log",

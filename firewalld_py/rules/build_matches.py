@@ -27,7 +27,7 @@ from firewalld_py.rules.matches_packet import (
     TosMatch,
     TtlMatch,
 )
-from firewalld_py.rules.matches_payload import ContainsMatch, PayloadMatch
+from firewalld_py.rules.matches_payload import ContainsMatch, PayloadMatch, RegexMatch
 from firewalld_py.rules.matches_rate import (
     EveryMatch,
     LimitMatch,
@@ -35,6 +35,9 @@ from firewalld_py.rules.matches_rate import (
     ProbabilityMatch,
     QuotaMatch,
 )
+from firewalld_py.rules.patterns import MAX_WORK, searcher
+
+LARGEST_PAYLOAD: Final = 65535
 
 Builder = Callable[[bool, Any], Match]
 
@@ -192,6 +195,15 @@ def _contains(inverted: bool, value: Any) -> Match:
     return ContainsMatch(inverted, int(start), int(end), found)
 
 
+def _regex(inverted: bool, value: Any) -> Match:
+    start, end, expressions = value
+    window = min(int(end), LARGEST_PAYLOAD) - int(start)
+    searchers = [searcher(bytes.fromhex(expression)) for expression in expressions]
+    if sum([one.programsize for one in searchers]) * window > MAX_WORK:
+        raise ValueError("too much work for a packet")
+    return RegexMatch(inverted, int(start), int(end), searchers)
+
+
 # Raises TypeError or ValueError for a value that policy/compile.py does not make.
 BUILDERS: Final[dict[str, Builder]] = {
     "length": _length,
@@ -219,6 +231,7 @@ BUILDERS: Final[dict[str, Builder]] = {
     "connection_proto": _connection_proto,
     "payload": _payload,
     "contains": _contains,
+    "regex": _regex,
     "limit": _limit,
     "quota": _quota,
     "every": _every,

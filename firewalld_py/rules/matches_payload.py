@@ -18,6 +18,7 @@ from firewalld_py.packet.protocols import (
     UDP_HEADER,
 )
 from firewalld_py.rules.matches import Match
+from firewalld_py.rules.patterns import Searcher
 
 NO_PAYLOAD: Final = -1
 
@@ -78,3 +79,31 @@ class ContainsMatch(Match):
             if packet.data.find(pattern, at + self.start, asked) >= 0:
                 return not self.inverted
         return False if asked > len(packet.data) else self.inverted
+
+
+class RegexMatch(Match):
+    """Any of these expressions, somewhere between `start` and `end` octets behind the beginning.
+
+    Of a packet that is cut off before `end` it is not known what an expression's end would meet.
+    """
+
+    __slots__ = ("end", "searchers", "start")
+
+    def __init__(self, inverted: bool, start: int, end: int, searchers: list[Searcher]) -> None:
+        super().__init__(inverted)
+        self.start = start
+        self.end = end
+        self.searchers = searchers
+
+    def matches(self, packet: Packet, info: CtInfo, mark: int) -> bool:
+        at = payload_start(packet)
+        if at == NO_PAYLOAD:
+            return False
+        asked = min(packet.length, at + self.end)
+        if asked > len(packet.data):
+            return False
+        octets = packet.data[at + self.start : asked]
+        for searcher in self.searchers:
+            if searcher.search(octets) is not None:
+                return not self.inverted
+        return self.inverted

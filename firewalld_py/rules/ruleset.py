@@ -18,7 +18,7 @@ from firewalld_py.rules.changes import Changes
 from firewalld_py.rules.classifier import Classifier
 from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.matches import Interfaces, Match, StateMatch
-from firewalld_py.rules.matches_payload import ContainsMatch, PayloadMatch
+from firewalld_py.rules.matches_payload import ContainsMatch, PayloadMatch, RegexMatch
 from firewalld_py.rules.paths import SELDOM, Path, Paths
 from firewalld_py.rules.prefixes import rules_of
 from firewalld_py.rules.sets import News, Set
@@ -480,7 +480,7 @@ class Ruleset:
         for chain in self.chains():
             for rule in chain.rules:
                 for match in rule.matches:
-                    if isinstance(match, (PayloadMatch, ContainsMatch)):
+                    if isinstance(match, (PayloadMatch, ContainsMatch, RegexMatch)):
                         return True
         return False
 

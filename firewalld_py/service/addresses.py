@@ -1,4 +1,4 @@
-"""The IPv4 networks of the interfaces, asked of the kernel (rtnetlink, RTM_GETADDR).
+"""The addresses and IPv4 networks of the interfaces, asked of the kernel (rtnetlink, RTM_GETADDR).
 
 Layouts as in linux/netlink.h and linux/if_addr.h.
 """
@@ -17,6 +17,8 @@ NLM_F_REQUEST: Final = 0x1
 NLM_F_DUMP: Final = 0x300
 NLMSG_ERROR: Final = 2
 NLMSG_DONE: Final = 3
+IFA_ADDRESS: Final = 1
+IFA_LOCAL: Final = 2
 IFA_BROADCAST: Final = 4
 IFA_FLAGS: Final = 8
 IFA_F_SECONDARY: Final = 0x1
@@ -41,9 +43,21 @@ def read_networks() -> list[InterfaceNetwork]:
 
     Raises OSError if the kernel does not tell.
     """
-    body = _ADDRESS.pack(socket.AF_INET, 0, 0, 0, 0)
+    networks = [_network(message) for message in _told(socket.AF_INET)]
+    return [network for network in networks if network is not None]
+
+
+def read_addresses() -> set[bytes]:
+    """The addresses of this machine, of both families, as octets. Raises OSError likewise."""
+    messages = [*_told(socket.AF_INET), *_told(socket.AF_INET6)]
+    return {address for address in map(_own_address, messages) if address}
+
+
+def _told(family: int) -> list[bytes]:
+    """What the kernel says of each address of a family."""
+    body = _ADDRESS.pack(family, 0, 0, 0, 0)
     request = _HEADER.pack(_HEADER.size + len(body), RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, 1, 0)
-    found: list[InterfaceNetwork] = []
+    found: list[bytes] = []
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_ROUTE) as asking:
         asking.settimeout(TIMEOUT_S)
         asking.send(request + body)
@@ -54,8 +68,8 @@ def read_networks() -> list[InterfaceNetwork]:
                 if kind == NLMSG_ERROR:
                     error = -struct.unpack_from("=i", message)[0]
                     raise OSError(error, "the kernel does not show its addresses")
-                if kind == RTM_NEWADDR and (network := _network(message)) is not None:
-                    found.append(network)
+                if kind == RTM_NEWADDR:
+                    found.append(message)
 
 
 def _messages(answer: bytes) -> Iterator[tuple[int, bytes]]:
@@ -66,18 +80,28 @@ def _messages(answer: bytes) -> Iterator[tuple[int, bytes]]:
         at += (size + 3) & ~3
 
 
-def _network(message: bytes) -> InterfaceNetwork | None:
-    _family, prefix_length, flags, _scope, index = _ADDRESS.unpack_from(message)
-    broadcast = b""
+def _attributes(message: bytes) -> Iterator[tuple[int, bytes]]:
     at = _ADDRESS.size
     while at < len(message):
         size, kind = _ATTRIBUTE.unpack_from(message, at)
-        value = message[at + _ATTRIBUTE.size : at + size]
+        yield kind, message[at + _ATTRIBUTE.size : at + size]
+        at += (size + 3) & ~3
+
+
+def _own_address(message: bytes) -> bytes:
+    """Of a link from point to point IFA_ADDRESS is the other end; then there is IFA_LOCAL, too."""
+    values = dict(_attributes(message))
+    return values.get(IFA_LOCAL, values.get(IFA_ADDRESS, b""))
+
+
+def _network(message: bytes) -> InterfaceNetwork | None:
+    _family, prefix_length, flags, _scope, index = _ADDRESS.unpack_from(message)
+    broadcast = b""
+    for kind, value in _attributes(message):
         if kind == IFA_BROADCAST:
             broadcast = value
         elif kind == IFA_FLAGS:  # all of them, the header has room for eight
             (flags,) = struct.unpack("=I", value)
-        at += (size + 3) & ~3
     if not broadcast or flags & IFA_F_SECONDARY:
         return None
     return InterfaceNetwork(index, prefix_length, int.from_bytes(broadcast, "big"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from firewalld_py.policy.config import Config
@@ -13,6 +13,7 @@ from firewalld_py.service.journal import Log
 from firewalld_py.service.links import Links
 from firewalld_py.service.messages import Message
 from firewalld_py.service.readiness import notify, wants_pings
+from firewalld_py.service.set_requests import SetRequests
 from firewalld_py.service.worker_process import WorkerFailedError, WorkerProcess
 
 START_TIMEOUT_S: Final = 20.0
@@ -23,7 +24,10 @@ PAUSES_S: Final = (0.0, 0.0, 0.0, 0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 
 
 class WorkerKeeper:
-    """One worker at a time. `rules` gives what a new one is to judge by: generation and plan."""
+    """One worker at a time. `rules` gives what a new one is to judge by: generation and plan.
+
+    `restore` hands it the elements that were added to sets.
+    """
 
     def __init__(
         self,
@@ -31,6 +35,7 @@ class WorkerKeeper:
         log: Log,
         on_event: Callable[[Message], None],
         rules: Callable[[], tuple[int, dict[str, Any]]],
+        restore: Callable[[SetRequests], Awaitable[None]],
     ) -> None:
         self.links = Links({}, [])
         self.restarts = 0
@@ -38,6 +43,7 @@ class WorkerKeeper:
         self._log = log
         self._on_event = on_event
         self._rules = rules
+        self._restore = restore
         self._worker: WorkerProcess | None = None
         self._present = asyncio.Event()
 
@@ -131,6 +137,7 @@ class WorkerKeeper:
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 await worker.start(self.links)
+                await self._restore(worker.sets)
                 generation, plan = self._rules()
                 await worker.put_rules(generation, plan)
                 await worker.bound

@@ -30,6 +30,7 @@ MESSAGE_IDS: Final[dict[str, str]] = {
     "reload_failed": "525767a06a1c4a22a9e4ad0c9ae8f546",
     "worker_lost": "0f87ddeedbe745faab785f6072d35150",
     "helper": "6d4f3a65db194501843f98fefb7ea147",
+    "sets": "65229c97ef284064b5eece58a98150be",
     "internal_error": "57fdff535db04addb970694da0cbc12e",
 }
 

@@ -12,6 +12,16 @@ import json
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
+from firewalld_py.service.element_messages import (
+    EndConnections,
+    SetAnswer,
+    SetChange,
+    SetListed,
+    SetNews,
+    SetRequest,
+    SetRestore,
+)
+
 MAX_MESSAGE: Final = 64 << 20  # octets; what is longer is refused
 
 
@@ -305,6 +315,9 @@ Message = (
     | ExpectationsEnd
     | Tracked
     | ConnectionsEnd
+    | SetAnswer
+    | SetListed
+    | SetNews
     | Configure
     | RulesBegin
     | SetPart
@@ -315,6 +328,10 @@ Message = (
     | StatsRequest
     | ExpectationsRequest
     | ConnectionsRequest
+    | SetChange
+    | SetRestore
+    | SetRequest
+    | EndConnections
     | Stop
 )
 _CLASSES: Final[tuple[type[Message], ...]] = (
@@ -331,6 +348,9 @@ _CLASSES: Final[tuple[type[Message], ...]] = (
     ExpectationsEnd,
     Tracked,
     ConnectionsEnd,
+    SetAnswer,
+    SetListed,
+    SetNews,
     Configure,
     RulesBegin,
     SetPart,
@@ -341,6 +361,10 @@ _CLASSES: Final[tuple[type[Message], ...]] = (
     StatsRequest,
     ExpectationsRequest,
     ConnectionsRequest,
+    SetChange,
+    SetRestore,
+    SetRequest,
+    EndConnections,
     Stop,
 )
 _BY_NAME: Final[dict[str, type[Message]]] = {cls.__name__: cls for cls in _CLASSES}

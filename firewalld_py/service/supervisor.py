@@ -19,6 +19,7 @@ from typing import Any, Final
 from firewalld_py.policy.config import Config
 from firewalld_py.service.connection_answer import answer_connections
 from firewalld_py.service.control import Answer, ControlServer
+from firewalld_py.service.element_messages import SetNews
 from firewalld_py.service.expectation_text import expectation_entry
 from firewalld_py.service.hook import (
     Backend,
@@ -31,6 +32,7 @@ from firewalld_py.service.hook_queues import listener, read_queues
 from firewalld_py.service.journal import Log
 from firewalld_py.service.keeper import WorkerKeeper
 from firewalld_py.service.links import LinkWatch
+from firewalld_py.service.live_sets import LiveSets
 from firewalld_py.service.logline import one_line
 from firewalld_py.service.messages import (
     FaultEvent,
@@ -74,8 +76,13 @@ class Supervisor:
         # The worker loads them too, and tells what is wrong with them.
         plugins = load_helpers(lambda _name, _what: None)
         self._policy = PolicyInForce(config, log, with_plugins(plugins), plugins)
+        self._sets = LiveSets(config, log, lambda: self._policy.plan, self._present_worker)
         self._keeper = WorkerKeeper(
-            config, log, self._take_event, lambda: (self._policy.generation, self._policy.plan)
+            config,
+            log,
+            self._take_event,
+            lambda: (self._policy.generation, self._policy.plan),
+            self._sets.restore,
         )
         self._stopping = asyncio.Event()
         self._backend: Backend | None = None
@@ -93,6 +100,7 @@ class Supervisor:
                 "plan": self._answer_plan,
                 "reload": self._answer_reload,
                 "hook": self._answer_hook,
+                **self._sets.handlers(),
             },
         )
 
@@ -113,6 +121,7 @@ class Supervisor:
     async def _start(self) -> None:
         """Bind the queue, then install the hook; told to stop meanwhile, it leaves no hook."""
         await self._policy.begin()
+        await self._sets.begin()
         try:
             await self._control.start()
         except OSError as error:
@@ -142,6 +151,7 @@ class Supervisor:
             self._log.notice(note)
         loop.add_reader(self._links.fileno(), self._links_changed)
         self._spawn(self._keeper.check_health())
+        self._spawn(self._sets.keep())
         self._spawn(self._watch_hook(backend))
         self._log.notice(
             f"started: queue {self._config.queue.number}, hook in {backend.name} "
@@ -179,6 +189,7 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         await self._step("the worker", self._keeper.stop())
+        await self._step("elements of sets", self._sets.finish())
         await self._step("the control socket", self._control.close())
         self._rejects.shutdown(wait=False, cancel_futures=True)
         self._rejecter.close()
@@ -203,8 +214,17 @@ class Supervisor:
             "(`firewalld-py hook remove` opens the gateway)"
         )
 
+    async def _present_worker(self) -> WorkerProcess:
+        return await self._keeper.present()
+
     def _reload_by_signal(self) -> None:
-        self._spawn(self._policy.reload(self._keeper))
+        self._spawn(self._reload())
+
+    async def _reload(self) -> str | None:
+        """Put the rules file in force; why the old rules stay, or None."""
+        error = await self._policy.reload(self._keeper)
+        await self._sets.policy_changed()
+        return error
 
     # --- what workers tell ---
 
@@ -219,7 +239,8 @@ class Supervisor:
                 f"internal_error: a packet got the fail verdict{more}\n{message.traceback}",
                 event="internal_error",
             )
-
+        elif isinstance(message, SetNews):
+            self._sets.take_news(message)
         elif isinstance(message, HelperEvent):
             text = one_line(f"helper {message.helper} {message.what}")
             self._log.error(text, event="helper")
@@ -285,7 +306,7 @@ class Supervisor:
     # --- control ---
 
     async def _answer_reload(self, _request: Answer) -> Answer:
-        error = await self._policy.reload(self._keeper)
+        error = await self._reload()
         answer: Answer = {
             "ok": error is None,
             "generation": self._policy.generation,

@@ -30,6 +30,12 @@ from firewalld_py.rules.machine import NEEDS_SOURCE_MAC, Machine
 from firewalld_py.rules.ruleset import ACCEPT, DROP, Ruleset
 from firewalld_py.service.channel import Channel, ChannelClosedError
 from firewalld_py.service.connection_listing import ConnectionListing
+from firewalld_py.service.element_messages import (
+    EndConnections,
+    SetChange,
+    SetRequest,
+    SetRestore,
+)
 from firewalld_py.service.listing import PAUSE_MS, Listing
 from firewalld_py.service.messages import (
     Bound,
@@ -63,6 +69,7 @@ from firewalld_py.service.queue_socket import (
     QueueSocket,
 )
 from firewalld_py.service.report import log_events, reject_event
+from firewalld_py.service.set_work import SetWork
 
 PACKETS_PER_TURN: Final = 256  # then the loop looks around
 MESSAGES_PER_TURN: Final = 4  # a part of a rule set is built in about a millisecond
@@ -96,6 +103,7 @@ class Worker:
         self._asked = 0
         self._listing: Listing | None = None
         self._connections: ConnectionListing | None = None
+        self._set_work = SetWork(channel, self._conntrack)
         self._fault_bucket = TokenBucket(FAULTS_PER_S, FAULTS_BURST)
         self._faults_suppressed = 0
         empty = RulesetBuilder([], dict.fromkeys(("input", "forward", "output"), "drop")).finish()
@@ -123,12 +131,16 @@ class Worker:
             self._firewall.ruleset.expire_elements(self._judge.now, SET_LOOKS_PER_TURN)
             self._dispose()
             self._tell_lists()
+            ruleset = self._firewall.ruleset
+            self._set_work.turn(ruleset.sets, ruleset.set_news, self._judge.now)
             is_telling = self._listing is not None or self._connections is not None
             wait_ms = PAUSE_MS if is_telling else HEARTBEAT_S * 1000
             if looks == EXPIRY_LOOKS_PER_TURN or self._retired:
                 wait_ms = 0.0
+            wait_ms = min(wait_ms, self._set_work.wait_ms(self._judge.now))
             self._report()
         self._drain_all()
+        self._set_work.finish(self._firewall.ruleset.set_news, self._judge.now)
         self._report()
         self._socket.close()
         self._queue.unbind()
@@ -221,6 +233,8 @@ class Worker:
             self._listing = Listing(message.number, expectations, time.monotonic())
         elif isinstance(message, ConnectionsRequest):
             self._connections = ConnectionListing(message, self._conntrack.table)
+        elif isinstance(message, SetChange | SetRestore | SetRequest | EndConnections):
+            self._set_work.obey(message, self._firewall.ruleset.sets, time.monotonic())
         elif isinstance(message, Stop):
             self._running = False
 
@@ -247,8 +261,10 @@ class Worker:
                 if ruleset.assigns_helpers() or ruleset.reads_payload():
                     self._have_whole_packets()
                 self._builder = None
-                self._retired.append(self._firewall.ruleset)
+                replaced = self._firewall.ruleset
+                self._retired.append(replaced)
                 self._firewall.ruleset = ruleset
+                self._set_work.rules_changed(ruleset.sets, replaced.set_news, time.monotonic())
                 if self._is_bound:
                     self._heed_needs()
                 self._generation = message.generation

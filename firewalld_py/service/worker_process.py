@@ -14,6 +14,7 @@ from firewalld_py.policy.config import Config
 from firewalld_py.rules.build import plan_rules, user_chains
 from firewalld_py.service.channel import Channel, ChannelClosedError, channel_pair, split
 from firewalld_py.service.connection_asking import ConnectionAsking
+from firewalld_py.service.element_messages import SetAnswer, SetListed
 from firewalld_py.service.links import Links
 from firewalld_py.service.messages import (
     Bound,
@@ -38,6 +39,7 @@ from firewalld_py.service.messages import (
     Tracked,
 )
 from firewalld_py.service.set_messages import declarations, set_parts
+from firewalld_py.service.set_requests import SetRequests
 
 RULE_WEIGHT: Final = 10  # a rule; each address, port, … in its lists counts 1
 WEIGHT_PER_PART: Final = 500  # a worker builds that much in about a millisecond
@@ -78,6 +80,7 @@ class WorkerProcess:
         self.last_words = ""  # why it failed, if it could say so
         self._asked = 0
         self._stats_waiters: dict[int, asyncio.Future[Stats]] = {}
+        self.sets = SetRequests(self._send)
         self._one_listing = asyncio.Lock()
         self._listings = 0
         self._listed: list[Expected] = []
@@ -230,6 +233,8 @@ class WorkerProcess:
             self._take_listed(message)
         elif isinstance(message, Tracked | ConnectionsEnd):
             self.connections.take(message)
+        elif isinstance(message, SetAnswer | SetListed):
+            self.sets.take(message)
         elif isinstance(message, RulesInForce):
             _settle(self._in_force.get(message.generation), None)
         elif isinstance(message, RulesRefused):
@@ -261,6 +266,7 @@ class WorkerProcess:
         for waiter in [*waiters, *self._stats_waiters.values(), self._listing_waiter]:
             _fail(waiter, WorkerEndedError(self._why()))
         self.connections.fail(WorkerEndedError(self._why()))
+        self.sets.fail(WorkerEndedError(self._why()))
 
     def _why(self) -> str:
         return self.last_words or "the worker has ended"

@@ -68,6 +68,7 @@ class Daemon:
             "rules": self.rules_path.name,
             "log": {"target": "stderr"},
             "control": {"socket": str(self.directory / "control.sock")},
+            "sets": {"directory": str(self.directory / "state")},
         }
         self.config_path.write_text(yaml.safe_dump(_merged(ours, config), sort_keys=False))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from firewalld_py.service.addresses import InterfaceNetwork, read_networks
+from firewalld_py.service.addresses import InterfaceNetwork, read_addresses, read_networks
 from tests.lab.netns import Namespace
 
 if TYPE_CHECKING:
@@ -68,3 +69,14 @@ def test_hundreds_of_addresses_come_in_several_answers(namespace: Namespace) -> 
         namespace, *(f"10.{net // 256}.{net % 256}.1/24 broadcast + dev lan0" for net in range(900))
     )
     assert len(set(found)) == 900
+
+
+def test_the_addresses_of_this_machine_are_those_at_its_end_of_each_link(
+    namespace: Namespace,
+) -> None:
+    addresses = ("10.1.0.1/24", "10.9.0.1 peer 10.9.0.2", "fd00:1::1/64")
+    namespace.ip_batch([f"address add {address} dev lan0" for address in addresses])
+    with namespace.entered():
+        own = {str(ipaddress.ip_address(address)) for address in read_addresses()}
+    assert {"10.1.0.1", "10.9.0.1", "fd00:1::1"} <= own
+    assert "10.9.0.2" not in own

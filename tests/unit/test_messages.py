@@ -10,6 +10,15 @@ import pytest
 
 from firewalld_py.policy.config import ConntrackConfig
 from firewalld_py.service import messages as module
+from firewalld_py.service.element_messages import (
+    EndConnections,
+    SetAnswer,
+    SetChange,
+    SetListed,
+    SetNews,
+    SetRequest,
+    SetRestore,
+)
 from firewalld_py.service.messages import (
     MAX_MESSAGE,
     Bound,
@@ -71,6 +80,9 @@ EVERY_MESSAGE: Final[list[Message]] = [
     ExpectationsEnd(3, 5000),
     Tracked(4, [{"protocol": 6}]),
     ConnectionsEnd(4, 1),
+    SetAnswer(4, "", [[0, 600.0, ["c0000201", "20"], False]], 1),
+    SetListed(4, [["c0000201", "20", 0.0, True, 7, 420]]),
+    SetNews([["banned", "c0000201", "20", True, 2.0]], 3),
     CONFIGURE,
     RulesBegin(2, ["lan0", "ppp*"], {"input": "drop"}, ["filter/web"], [["blocked", {"type": []}]]),
     SetPart(2, "blocked", 4, bytes((192, 0, 2, 0, 24))),
@@ -81,6 +93,10 @@ EVERY_MESSAGE: Final[list[Message]] = [
     StatsRequest(1),
     ExpectationsRequest(3),
     ConnectionsRequest(4, 10, {"protocol": "6"}),
+    SetChange(4, "banned", "add", [["c0000201", "20"]], 600.0),
+    SetRestore("banned", [["c0000201", "20", 0.0]]),
+    SetRequest(4, "banned", True),
+    EndConnections(5, [["c0000200", "18"]], more=True),
     Stop(),
 ]
 

@@ -312,6 +312,9 @@ def test_slips_in_conditions_that_count(conditions: str, message: str) -> None:
             "contains: {text: a, octets: [00 ff, '01'], from: 2, to: 9}",
             ["contains", False, [2, 9, ["61", "00ff", "01"]]],
         ),
+        ("regex: ^SSH-2", ["regex", False, [0, 1460, ["5e5353482d32"]]]),
+        ("not: {regex: [a.c, 'b$']}", ["regex", True, [0, 1460, ["612e63", "6224"]]]),
+        ("regex: {pattern: '^$', from: 4, to: 9}", ["regex", False, [4, 9, ["5e24"]]]),
     ],
 )
 def test_conditions_on_payload(conditions: str, match: list[object]) -> None:
@@ -321,6 +324,22 @@ def test_conditions_on_payload(conditions: str, match: list[object]) -> None:
 @pytest.mark.parametrize(
     ("conditions", "message"),
     [
+        ("regex: §(a", "regex: expected a regular expression (^SSH-2), found '(a': missing ): (a"),
+        (
+            "regex: [a, §'a**']",
+            "expected a regular expression (^SSH-2), found 'a**': bad repetition",
+        ),
+        ("regex: §a*", "regex: every payload has what 'a*' looks for, for it may be of no octets"),
+        (
+            "regex: §'.{1,900}x.{500}'",
+            "regex: too much work for one packet: the expression has a size",
+        ),
+        (
+            "regex: §{pattern: a, from: 9, to: 9}",
+            "regex: never matches: there is nothing from 9 to",
+        ),
+        ("regex: §{from: 9}", "pattern is missing in regex: name a regular expression"),
+        ("icmp: 8, §regex: a", "regex is for tcp, udp and udplite: of icmp it never matches"),
         ("payload: §16 03", "payload: expected a payload as a mapping, found"),
         ("payload: §{at: 5}", "octets is missing in a payload: name octets in hexadecimal"),
         ("payload: {octets: §1}", "octets: expected octets in hexadecimal (16 03 01), found '1'"),

@@ -37,6 +37,7 @@ VALUES: Final[dict[str, Any]] = {
     "connection_proto": [6, 17],
     "payload": [0, "160301"],
     "contains": [0, 100, ["6162", "63"]],
+    "regex": [0, 100, ["5e6162"]],
     "limit": [10.0, 5, 1, 24, 64, False, 1000],
     "quota": 1000,
     "every": 3,
@@ -70,3 +71,9 @@ def test_over_is_the_inverse_of_a_limit() -> None:
 def test_what_the_compiler_does_not_make_is_a_plan_error(kind: str, value: object) -> None:
     with pytest.raises(PlanError):
         build_ruleset(plan([rule("drop", (kind, value))]))
+
+
+@pytest.mark.parametrize("value", [[0, 1460, ["2861"]], [0, 65535, ["612e7b3230307d62"]]])
+def test_an_expression_that_is_wrong_or_too_much_work_is_a_plan_error(value: object) -> None:
+    with pytest.raises(PlanError):
+        build_ruleset(plan([rule("drop", ("regex", value))]))

@@ -14,8 +14,10 @@ from firewalld_py.rules.matches_payload import (
     NO_PAYLOAD,
     ContainsMatch,
     PayloadMatch,
+    RegexMatch,
     payload_start,
 )
+from firewalld_py.rules.patterns import searcher
 from tests import wire
 
 YES, NO, CANNOT = "met", "not met", "cannot be asked"
@@ -131,3 +133,59 @@ def test_what_the_queue_cut_off_is_not_asked() -> None:
         assert contains(data, b"index", meta=meta) == YES
         assert contains(data, b"HTTP", meta=meta) == CANNOT
         assert contains(data, b"HTTP", end=10, meta=meta) == NO
+
+
+def regex(
+    data: bytes,
+    *expressions: bytes,
+    start: int = 0,
+    end: int = 1460,
+    meta: PacketMeta | None = None,
+) -> str:
+    found = [searcher(one) for one in expressions]
+    plain, inverse = (RegexMatch(inverted, start, end, found) for inverted in (False, True))
+    return judge(plain, inverse, data, meta)
+
+
+@pytest.mark.parametrize("data", ALL)
+def test_an_expression_is_searched_for_in_the_payload_alone(data: bytes) -> None:
+    assert regex(data, rb"^GET /[a-z]+ HTTP$") == YES
+    assert regex(data, rb"^POST", rb"(?i)http") == YES
+    assert regex(data, rb"^ET") == NO
+    assert regex(data, rb"\x01\x01") == NO  # options of the header
+
+
+@pytest.mark.parametrize("data", WITHOUT)
+def test_what_has_no_payload_is_not_asked_for_an_expression(data: bytes) -> None:
+    assert regex(data, rb".") == CANNOT
+
+
+@pytest.mark.parametrize(
+    ("expression", "start", "end", "is_"),
+    [
+        (rb"^/index", 4, 1460, YES),
+        (rb"^GET", 1, 1460, NO),
+        (rb"GET /i$", 0, 6, YES),
+        (rb"HTTP", 0, 14, NO),
+        (rb"HTTP", 0, 15, YES),
+        (rb".", 15, 1460, NO),
+        (rb".", 100, 1460, NO),
+    ],
+)
+def test_an_expression_is_searched_for_within_bounds(
+    expression: bytes, start: int, end: int, is_: str
+) -> None:
+    assert regex(IN_TCP, expression, start=start, end=end) == is_
+
+
+def test_of_what_is_cut_off_no_expression_is_asked_for() -> None:
+    cut = IN_UDP4[: 28 + 5]
+    meta = PacketMeta(truncated=True)
+    assert regex(cut, rb"/i", meta=meta) == CANNOT
+    assert regex(cut, rb"GET$", end=3, meta=meta) == YES
+    assert regex(cut, rb"POST", end=5, meta=meta) == NO
+
+
+def test_padding_is_no_payload_to_an_expression() -> None:
+    assert regex(IN_UDP4 + b"pad", rb"pad") == NO
+    assert regex(IN_UDP4 + b"pad", rb"HTTP$") == YES
