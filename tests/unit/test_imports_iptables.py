@@ -363,6 +363,15 @@ def test_what_comes_after_notrack_in_raw_comes_before_it_in_ours() -> None:
     ]
 
 
+def test_what_counts_in_raw_is_not_made_two() -> None:
+    rules, left = imported(
+        "-p udp -j CT --notrack", "-m quota --quota 9 -j DROP", table="raw", chain="PREROUTING",
+        policy="ACCEPT",
+    )  # fmt: skip
+    assert rules == ["{family: ipv4, quota: 9, action: drop}"]
+    assert left == ["what counts packets would have to stand there twice"]
+
+
 def test_of_two_zones_the_first_counts() -> None:
     rules, left = imported(
         "-p udp -j CT --zone 1", "-j CT --zone 2", table="raw", chain="OUTPUT", policy="ACCEPT"
