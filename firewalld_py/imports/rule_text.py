@@ -19,7 +19,7 @@ from firewalld_py.imports.sets import SetOf
 from firewalld_py.policy.addresses import BITS, address_text
 from firewalld_py.policy.checks import PROTOCOL_NAMES
 from firewalld_py.policy.matches_connection import MAX_SECONDS
-from firewalld_py.policy.model import Action, Log, Mark, SetTarget, TargetValue
+from firewalld_py.policy.model import Action, Log, Mark, MarkCopy, Recent, SetTarget, TargetValue
 from firewalld_py.policy.names import (
     ICMP,
     ICMP_TYPES,
@@ -146,7 +146,12 @@ def fields_of(
 def _action_fields(action: Action) -> Iterator[tuple[str, Value]]:
     if action.log is not None:
         yield "log", _log(action.log)
-    parts: list[Value] = [{target.kind: _target(target.value)} for target in action.targets]
+    parts: list[Value] = [
+        {target.kind.partition("mark_")[0] + "mark": _copy(target.kind, target.value)}
+        if isinstance(target.value, MarkCopy)
+        else {target.kind: _target(target.value)}
+        for target in action.targets
+    ]
     if action.zone is not None:
         parts.append({"zone": str(action.zone)})
     if action.helper is not None:
@@ -163,9 +168,32 @@ def _action_fields(action: Action) -> Iterator[tuple[str, Value]]:
         yield "action", parts
 
 
+def _copy(kind: str, value: MarkCopy) -> Value:
+    """connmark: save and restore."""
+    way = kind.rpartition("_")[2]
+    if value == MarkCopy(0xFFFFFFFF, 0xFFFFFFFF):
+        return way
+    return {way: {"nfmask": f"{value.nfmask:#x}", "ctmask": f"{value.ctmask:#x}"}}
+
+
+def _recent(value: Recent) -> Value:
+    fields: dict[str, Value] = {"list": value.list}
+    if value.of_destination:
+        fields["of"] = "dst"
+    for key, number in (("mask", value.mask), ("mask6", value.mask6)):
+        if number is not None:
+            fields[key] = str(number)
+    return value.list if len(fields) == 1 else fields
+
+
 def _target(value: TargetValue) -> Value:
     if isinstance(value, Mark):
-        return _mark(value)
+        return {"xor": f"{value.value:#x}"} if value.way == "xor" else _mark(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Recent):
+        return _recent(value)
+    assert not isinstance(value, MarkCopy)
     if isinstance(value, SetTarget):
         of: Value = value.of[0] if len(value.of) == 1 else list(value.of)
         fields: dict[str, Value] = {"set": value.name, "of": of}

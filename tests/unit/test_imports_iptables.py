@@ -135,7 +135,7 @@ def test_ip6tables_rules_are_of_ipv6() -> None:
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
-        ("-m addrtype --dst-type LOCAL -j ACCEPT", "no match addrtype"),
+        ("-m addrtype --dst-type LOCAL --limit-iface-in -j ACCEPT", "addrtype --limit-iface-in"),
         ("-j FORWARD", "where packets come from"),
         ("-m conntrack --ctstate DNAT -j ACCEPT", "no state DNAT"),
         (
@@ -153,7 +153,7 @@ def test_ip6tables_rules_are_of_ipv6() -> None:
         ("-f -j DROP", "the option -f"),
         ("-j REJECT --reject-with icmp6-policy-fail", "no reject with"),
         ("-j MARK --set-xmark 0x3/0x1", "MARK --set-xmark"),
-        ("-j CONNMARK --save-mark", "CONNMARK --save-mark"),
+        ("-j CONNMARK --save-mark --ctmask x", "x is no number"),
         ("-j TEE --gateway 10.1.0.1", "TEE --gateway"),
         ("-j NETMAP", "no target NETMAP"),
         ("-j CT --notrack", "raw only"),
