@@ -13,8 +13,9 @@ from itertools import islice
 from typing import Final
 
 from firewalld_py.policy.entries import Places
+from firewalld_py.policy.interface_names import Interfaces
 from firewalld_py.policy.model import Policy, Rule
-from firewalld_py.policy.region import Interfaces, Region
+from firewalld_py.policy.region import Region
 from firewalld_py.policy.rule_pairs import Pair, Placed
 from firewalld_py.policy.witness import Candidate
 from firewalld_py.policy.witness_candidates import candidates, of_region, of_rule
