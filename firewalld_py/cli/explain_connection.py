@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from firewalld_py.cli.daemon import ask_daemon
@@ -40,9 +40,10 @@ from firewalld_py.policy.load import load_rules
 from firewalld_py.policy.packet_octets import Talk, interface_indexes, meta_of
 from firewalld_py.policy.packet_words import PacketWords
 from firewalld_py.policy.plan_words import PlanConditions, plan_digest, policy_of_plan
+from firewalld_py.policy.set_elements import read_elements
 from firewalld_py.policy.trial import START, keeps_something
 from firewalld_py.policy.written import Conditions, WrittenConditions
-from firewalld_py.rules.build import build_ruleset
+from firewalld_py.rules.build import build_ruleset, plan_sets
 from firewalld_py.rules.machine import Machine
 from firewalld_py.service.local_address import is_own
 from firewalld_py.service.plugins import load_helpers, with_plugins
@@ -55,20 +56,30 @@ if TYPE_CHECKING:
 
 TIMEOUT_S: Final = 30.0
 MAX_SHOWN: Final = 20  # connections, where several are meant
-STARTS_ANEW: Final = "what rules count (limits, quotas, lists of addresses) is counted anew here"
+STARTS_ANEW: Final = (
+    "what rules remember (limits, quotas, …) begins anew here, but for the elements of sets"
+)
 # The chain of what answers.
 _OPPOSITE: Final = {"forward": "forward", "input": "output", "output": "input"}
 
 
+# An element that was added to a set at run time, and for how many seconds it stays (0: for ever).
+Added = tuple[bytes, bytes, float]
+
+
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The rules that judge, with how to show them; `note` says if the file is another by now."""
+    """The rules that judge, with how to show them; `note` says if the file is another by now.
+
+    `elements` are what sets have beside the elements of the file.
+    """
 
     policy: Policy
     plan: Plan
     written: Conditions
     generation: int
     note: str
+    elements: dict[str, list[Added]] = field(default_factory=dict)
 
 
 def explain_connection(args: argparse.Namespace) -> int:
@@ -133,15 +144,39 @@ def _in_force(args: argparse.Namespace, config: Config, answer: dict[str, Any]) 
         policy = load_rules(config.rules, with_plugins(load_helpers(lambda _name, _what: None)))
         plan = compile_policy(policy, config)
         if plan_digest(plan) == answer["plan_digest"]:
-            return InForce(policy, plan, WrittenConditions(), answer["generation"], "")
+            elements = _elements(args, plan)
+            return InForce(policy, plan, WrittenConditions(), answer["generation"], "", elements)
     except PolicyErrors:
         why = "is broken by now"
     told = _asked(args, {"verb": "plan"})
     if not told["ok"]:
         return _failed(told)
     note = f"{config.rules} {why}: this is by the rules in force, lines are as they were then"
-    policy = policy_of_plan(told["plan"], config.rules)
-    return InForce(policy, told["plan"], PlanConditions(), told["generation"], note)
+    plan = told["plan"]
+    policy, elements = policy_of_plan(plan, config.rules), _elements(args, plan)
+    return InForce(policy, plan, PlanConditions(), told["generation"], note, elements)
+
+
+def _elements(args: argparse.Namespace, plan: Plan) -> dict[str, list[Added]]:
+    """What was added to sets at run time: bans, for instance."""
+    found: dict[str, list[Added]] = {}
+    for name in plan_sets(plan):
+        told = _asked(args, {"verb": "set", "action": "list", "set": name})
+        if not told["ok"]:
+            continue  # it went with a reload at this very moment
+        found[name] = [
+            (packed, lengths, entry["seconds"] or 0.0)
+            for entry in told["elements"]
+            if entry["from"] != "rules"
+            for packed, lengths in read_elements(told["type"], entry["element"])
+        ]
+        if told["total"] > len(told["elements"]):
+            print(
+                f"firewalld-py: set {name} has {told['total']} elements, of which "
+                f"{len(told['elements'])} are known here",
+                file=sys.stderr,
+            )
+    return found
 
 
 def _explain(
@@ -212,6 +247,10 @@ def _next(
     machine.wall_offset = time.time() - START
     ruleset = build_ruleset(in_force.plan, machine)
     ruleset.interfaces.set_names(names)
+    for name, elements in in_force.elements.items():
+        the_set = ruleset.sets[name]
+        for packed, lengths, seconds in elements:
+            the_set.add(packed, lengths, the_set.until(START, seconds), START)
     helpers = load_helpers(lambda _name, _what: None)
     conntrack = Conntrack(make_settings(config.conntrack.numbers()), more_helpers=helpers)
     conntrack.table.insert(connection, START)

@@ -18,9 +18,11 @@ from firewalld_py.conntrack.flow import (
     source,
     source_port,
 )
+from firewalld_py.conntrack.flow_number import IS_WIDE
 from firewalld_py.conntrack.table import PARTS, Table
 
 ANY: Final = -1
+_MASK: Final = 0xFFFFFFFF
 PARTS_OF_WANTED: Final = ("protocol", "zone", "src", "dst", "sport", "dport", "directions")
 LOOKS_PER_PART: Final = 8  # that a part costs at least, even if nothing is in it
 
@@ -37,7 +39,19 @@ class Wanted:
     both directions, either end may be the source.
     """
 
-    __slots__ = ("directions", "dport", "dst", "protocol", "sport", "src", "zone")
+    __slots__ = (
+        "_dst_high",
+        "_dst_low",
+        "_src_high",
+        "_src_low",
+        "directions",
+        "dport",
+        "dst",
+        "protocol",
+        "sport",
+        "src",
+        "zone",
+    )
 
     def __init__(
         self,
@@ -56,17 +70,47 @@ class Wanted:
         self.sport = sport
         self.dport = dport
         self.directions = directions
+        # The same for IPv4 alone, as numbers: most connections are compared without octets.
+        self._src_low: i64 = _low(src)
+        self._src_high: i64 = _high(src)
+        self._dst_low: i64 = _low(dst)
+        self._dst_high: i64 = _high(dst)
 
     def fits(self, connection: Connection) -> bool:
         """Whether this is one of them."""
         if self.protocol not in (ANY, connection.protocol):
             return False
-        if self.zone not in (ANY, connection.zone()):
+        if connection.original_ports & IS_WIDE:
+            if self.zone not in (ANY, connection.zone()):
+                return False
+            for direction in self.directions:
+                if self._fits_key(connection.key(direction)):
+                    return True
+            return False
+        if self.zone not in (ANY, 0):
             return False
         for direction in self.directions:
-            if self._fits_key(connection.key(direction)):
+            if direction == ORIGINAL:
+                fits = self._fits_numbers(connection.original_ends, connection.original_ports)
+            else:
+                fits = self._fits_numbers(connection.reply_ends, connection.reply_ports)
+            if fits:
                 return True
         return False
+
+    def _fits_numbers(self, ends: i64, ports: i64) -> bool:
+        """The same of a key of IPv4 in zone 0, as flow_number.py has it."""
+        source: i64 = ends >> 32 & _MASK
+        destination: i64 = ends & _MASK
+        if not (self._src_low <= source <= self._src_high):
+            return False
+        if not (self._dst_low <= destination <= self._dst_high):
+            return False
+        number = int(ports >> 24 & 0xFFFF)
+        if self.sport is not None and not (self.sport[0] <= number <= self.sport[1]):
+            return False
+        number = int(ports >> 8 & 0xFFFF)
+        return self.dport is None or self.dport[0] <= number <= self.dport[1]
 
     def _fits_key(self, key: bytes) -> bool:
         return (
@@ -108,6 +152,19 @@ def wanted_from_text(said: dict[str, str]) -> Wanted:
         )
     except (ValueError, AttributeError, TypeError) as fault:
         raise SearchError(f"not what a connection can be found by: {fault}") from fault
+
+
+def _low(bounds: tuple[bytes, bytes] | None) -> i64:
+    """The lowest IPv4 address; of IPv6 bounds one above all."""
+    if bounds is None:
+        return 0
+    return int.from_bytes(bounds[0], "big") if len(bounds[0]) == 4 else _MASK + 1
+
+
+def _high(bounds: tuple[bytes, bytes] | None) -> i64:
+    if bounds is None:
+        return _MASK
+    return int.from_bytes(bounds[1], "big") if len(bounds[1]) == 4 else 0
 
 
 def _addresses(text: str | None) -> tuple[bytes, bytes] | None:

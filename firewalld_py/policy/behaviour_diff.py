@@ -18,7 +18,7 @@ from firewalld_py.pipeline import Decision
 from firewalld_py.policy.bench import Bench, state_of
 from firewalld_py.policy.compile import Plan
 from firewalld_py.policy.config import Config
-from firewalld_py.policy.diff_packets import likely
+from firewalld_py.policy.diff_packets import likely, sides_of
 from firewalld_py.policy.rule_diff import Version
 from firewalld_py.policy.rule_pairs import Pair
 from firewalld_py.policy.witness import Candidate
@@ -85,8 +85,8 @@ class SideBySide:
         config: Config,
         more_helpers: Iterable[Helper] = (),
     ) -> None:
-        self._policies = old.policy, new.policy
-        self.interfaces = interfaces_of(self._policies)
+        self.interfaces = interfaces_of((old.policy, new.policy))
+        self._sides = sides_of(old, new, self.interfaces)
         helpers = list(more_helpers)
         self._old, self._new = (
             Bench(one.policy, config, self.interfaces, helpers, _with_same_chances(one.plan))
@@ -106,7 +106,7 @@ class SideBySide:
         groups: dict[object, Difference] = {}
         tried = differing = 0
         complete = True
-        for candidate in likely(*self._policies, self._pairs, self.interfaces, most):
+        for candidate in likely(*self._sides, self._pairs, self.interfaces, most):
             if clock() > until:
                 complete = False
                 break

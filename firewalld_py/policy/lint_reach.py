@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Final, cast
 
 from firewalld_py.policy.entries import RAW_OF, Entry
 from firewalld_py.policy.findings import Finding, about_rule
 from firewalld_py.policy.interface_names import Interfaces
 from firewalld_py.policy.lint_cover import Covers
 from firewalld_py.policy.lint_world import Seen, World, is_same
-from firewalld_py.policy.model import Chain, Rule
+from firewalld_py.policy.model import Chain, Policy, Rule
 from firewalld_py.policy.region import EVERYWHERE, IN, OUT, Region
+from firewalld_py.policy.set_uses import SET_KIND
 from firewalld_py.policy.witness import candidates_in
 
 TRIES: Final = 24  # candidates for a rule by one way, and regions in which they are looked for
@@ -84,6 +85,13 @@ class Reach:
                 return found
         return self._prove(place, chain, number, rule, entries, stopped)
 
+    def _leave(self, rule: Rule) -> None:
+        """Say nothing of a rule; it is noted, unless it waits for what a set is to hold one day."""
+        entries = self._world.places.entries[self._world.at[id(rule)][0]]
+        ways = [(*entry.through, rule) for entry in entries]
+        if not any(asks_empty_set(self._world.policy, one) for way in ways for one in way):
+            self.reached.unknown.append(rule)
+
     def _try(
         self, rule: Rule, region: Region, hook: str, stopped: list[Seen], most: int = TRIES
     ) -> Seen | None:
@@ -126,7 +134,7 @@ class Reach:
                 crowded = True
             by += [one for one in used if one not in by]
         if crowded:
-            self.reached.unknown.append(rule)
+            self._leave(rule)
             return None
         if excluded:
             self.reached.dead.add(id(rule))
@@ -180,7 +188,7 @@ class Reach:
         if not stopped and ends is not None and id(ends) in self.reached.by:
             stopped = [self.reached.by[id(ends)]]  # whatever packet it is
         if not stopped:
-            self.reached.unknown.append(rule)
+            self._leave(rule)
             return None
         self.reached.dead.add(id(rule))
         if ends is not None:
@@ -194,6 +202,17 @@ class Reach:
         advice = "it can be removed" if all(is_same(one, rule) for one in by) else _ADVICE
         message = f"all that it asks for is decided before, by {names}: {advice}"
         return about_rule("shadowed", rule, message, stopped[0].lines)
+
+
+def asks_empty_set(policy: Policy, rule: Rule) -> bool:
+    """Whether a rule is for what a set holds for which the file has no elements."""
+    empty = {one.name for one in policy.sets if not one.elements}
+    return any(
+        match.kind == SET_KIND
+        and not match.inverted
+        and cast("tuple[str, ...]", match.value)[0] in empty
+        for match in rule.matches
+    )
 
 
 def _with_ways(pieces: list[Region], interfaces: Interfaces) -> Iterator[Region]:

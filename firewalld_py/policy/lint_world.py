@@ -12,6 +12,7 @@ from firewalld_py.policy.bench import Bench, state_of
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.entries import RAW_OF, Entry, Places
 from firewalld_py.policy.matches_payload import PAYLOAD_KINDS
+from firewalld_py.policy.matches_routes import ROUTE_KINDS
 from firewalld_py.policy.model import Chain, Policy, Rule
 from firewalld_py.policy.overlaps import Overlaps
 from firewalld_py.policy.region import Region
@@ -65,6 +66,12 @@ class World:
         self.steady = _steady(policy)
         self.timed = any(
             match.kind == "time"
+            for _place, _chain, _number, rule in self.places.rules()
+            for match in rule.matches
+        )
+        # Rules may accept what they accept by this machine's routes, which are not known here.
+        self.knows_all_accepted = not any(
+            match.kind in ROUTE_KINDS
             for _place, _chain, _number, rule in self.places.rules()
             for match in rule.matches
         )

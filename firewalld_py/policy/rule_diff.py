@@ -12,12 +12,12 @@ from firewalld_py.policy.errors import Problems
 from firewalld_py.policy.model import Action, Chain, Match, Policy
 from firewalld_py.policy.nodes import Mapping, Node, Scalar, read_tree
 from firewalld_py.policy.rule_pairs import Pair, Placed, meaning
+from firewalld_py.policy.set_diff import set_details, sets_of, summary
 from firewalld_py.policy.written import Conditions, node_text
 from firewalld_py.rules.build import plan_rules
 
 SHOWN: Final = 4  # elements of a list; of longer ones those are shown that came and went
 MAX_SHOWN: Final = 8
-NAMED: Final = {"define": "define", "sets": "set"}  # keys of a file, and what stands there
 
 ADDED, REMOVED, CHANGED, MOVED, RENAMED = "added", "removed", "changed", "moved", "renamed"
 
@@ -75,7 +75,9 @@ def _without_seeds(key: str, value: object) -> object:
 
 def changes(old: Version, new: Version, pairs: list[Pair]) -> list[Change]:
     """All that differs, the rules last; moved is what left the order of the rest."""
-    found = [*_named(old.policy, new.policy), *_chains(old.policy, new.policy)]
+    found = [
+        *_defines(old.policy, new.policy), *_sets(old, new), *_chains(old.policy, new.policy)
+    ]  # fmt: skip
     chains_of = [{f"{one.table}/{one.name}" for one in side.policy.chains if one.user}
                  for side in (old, new)]  # fmt: skip
     for pair in pairs:
@@ -217,19 +219,36 @@ def _chains_of(policy: Policy) -> dict[str, Chain]:
     return {f"{chain.table}/{chain.name}": chain for chain in policy.chains}
 
 
-def _named(old: Policy, new: Policy) -> Iterator[Change]:
-    """Defines and sets, as their files have them."""
-    for key, what in NAMED.items():
-        before, after = _entries(old, key), _entries(new, key)
-        for name in dict.fromkeys((*before, *after)):
-            mine, its = before.get(name), after.get(name)
-            at = "" if mine is None else mine[0], "" if its is None else its[0]
-            if mine is None and its is not None:
-                yield Change(what, (ADDED,), name, "", *at, (_listed(its[1]),))
-            elif its is None and mine is not None:
-                yield Change(what, (REMOVED,), name, "", *at, (_listed(mine[1]),))
-            elif mine is not None and its is not None and mine[1] != its[1]:
-                yield Change(what, (CHANGED,), name, "", *at, (_elements(mine[1], its[1]),))
+def _defines(old: Policy, new: Policy) -> Iterator[Change]:
+    """As their files have them."""
+    before, after = _entries(old, "define"), _entries(new, "define")
+    for name in dict.fromkeys((*before, *after)):
+        mine, its = before.get(name), after.get(name)
+        at = "" if mine is None else mine[0], "" if its is None else its[0]
+        if mine is None and its is not None:
+            yield Change("define", (ADDED,), name, "", *at, (_listed(its[1]),))
+        elif its is None and mine is not None:
+            yield Change("define", (REMOVED,), name, "", *at, (_listed(mine[1]),))
+        elif mine is not None and its is not None and mine[1] != its[1]:
+            yield Change("define", (CHANGED,), name, "", *at, (_elements(mine[1], its[1]),))
+
+
+def _sets(old: Version, new: Version) -> Iterator[Change]:
+    """With all their elements, also those of other files."""
+    before, after = sets_of(old.plan), sets_of(new.plan)
+    if not before and not after:
+        return
+    places = [_entries(side.policy, "sets") for side in (old, new)]
+    for name in dict.fromkeys((*before, *after)):
+        mine, its = before.get(name), after.get(name)
+        at = tuple(known[name][0] if name in known else "" for known in places)
+        if mine is not None and its is not None:
+            details = set_details(mine, its)
+            if details:
+                yield Change("set", (CHANGED,), name, "", at[0], at[1], tuple(details))
+        else:
+            kind = ADDED if mine is None else REMOVED
+            yield Change("set", (kind,), name, "", at[0], at[1], (summary(mine or its or {}),))
 
 
 def _elements(old: list[str], new: list[str]) -> str:

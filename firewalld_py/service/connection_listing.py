@@ -14,7 +14,7 @@ from firewalld_py.service.messages import ConnectionsEnd, ConnectionsRequest, Me
 
 MAX_TOLD: Final = 4096  # whoever asks for more gets these, and the number of all
 PER_TURN: Final = 16  # rows, of some 20 microseconds each
-LOOKS_PER_TURN: Final = 4096  # of a million connections a part has about a thousand
+LOOKS_PER_TURN: Final = 512  # of a million connections a part, which is whole, has a thousand
 MASTERS_TOLD: Final = 2
 
 

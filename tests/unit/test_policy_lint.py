@@ -533,3 +533,10 @@ def test_what_sets_hold_proves_nothing_for_it_may_change() -> None:
     rules = ("{src: $blocked, action: reject}", "{src: 192.0.2.7, state: new, action: accept}")
     text = SETS[: SETS.index("  doors")] + filter_of(EST, JUNK, *rules)
     assert "shadowed" not in [one.name for one in report_of(text).findings]
+
+
+def test_what_routes_say_is_not_known_and_nothing_is_said_of_answers() -> None:
+    answers = "{state: established, src_type: unicast, action: accept}"
+    report = report_of(filter_of("{in: lan0, state: new, action: accept}", answers))
+    assert "answers-dropped" not in [one.name for one in report.findings]
+    assert "the kernel's routes are not asked" in report.notes[0]

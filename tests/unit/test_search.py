@@ -59,6 +59,27 @@ def test_each_part_says_which_connections_fit(wanted: dict[str, Any], fits: bool
     assert from_text(Wanted(**wanted).as_text()).fits(connection) == fits
 
 
+def test_numbers_and_octets_say_the_same() -> None:
+    """Keys of a zone are compared as octets, those of IPv4 without one as numbers."""
+    chance = random.Random(9)
+    ends = [wire.CLIENT4, wire.SERVER4, bytes(4), b"\xff" * 4, wire.CLIENT6, wire.SERVER6]
+    fitting = 0
+    for _ in range(3000):
+        wanted: dict[str, Any] = {"directions": chance.choice([(0,), (1,), (0, 1)])}
+        for name in ("src", "dst"):
+            low, high = sorted(chance.choices(ends, k=2))
+            if chance.random() < 0.5 and len(low) == len(high):
+                wanted[name] = low, high
+        for name in ("sport", "dport"):
+            if chance.random() < 0.3:
+                low_port, high_port = sorted(chance.choices((0, 79, 80, 81, 4005, 65535), k=2))
+                wanted[name] = low_port, high_port
+        fits = [Wanted(**wanted).fits(entry(4005, zone=zone)) for zone in (0, 7)]
+        assert fits[0] == fits[1], wanted
+        fitting += fits[0]
+    assert 300 < fitting < 2700
+
+
 @pytest.mark.parametrize("version", [4, 6])
 def test_every_connection_is_seen_once_in_bounded_steps(version: int) -> None:
     table = Table(10_000)

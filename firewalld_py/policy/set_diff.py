@@ -1,0 +1,152 @@
+"""How the sets of two plans differ, and packets that some of their elements mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+
+from firewalld_py.policy.compile import Plan
+from firewalld_py.policy.ranges import Ranges
+from firewalld_py.policy.region import (
+    DPORT,
+    DST,
+    IN,
+    OUT,
+    PROTO,
+    SPORT,
+    SRC,
+    V6,
+    Region,
+)
+from firewalld_py.policy.set_elements import element_text
+from firewalld_py.rules.set_elements import (
+    ADDRESS,
+    ANY_PROTOCOL,
+    EXACT_PORT,
+    PORT,
+    address_octets,
+    kinds_of,
+    width_of,
+)
+
+SHOWN: Final = 8  # elements; of more the number is told
+TRIED: Final = 6  # elements of one set of which packets are made
+FIELDS: Final = {"src": SRC, "dst": DST, "sport": SPORT, "dport": DPORT, "in": IN, "out": OUT}
+
+# The octets of an element, and how many bits of each of its parts count.
+Element = tuple[bytes, bytes]
+
+
+def elements_of(data: Plan) -> Iterator[Element]:
+    """The elements that a plan has for a set."""
+    parts = len(data["type"])
+    for size, records in data["elements"]:
+        octets = bytes.fromhex(records)
+        for at in range(0, len(octets), size + parts):
+            yield octets[at : at + size], octets[at + size : at + size + parts]
+
+
+def sets_of(plan: Plan) -> dict[str, Any]:
+    """The sets of a plan by name."""
+    return dict(plan.get("sets", {}))
+
+
+def set_details(old: Plan, new: Plan) -> list[str]:
+    """What differs between two sets of a name, in words; nothing if they are the same."""
+    details: list[str] = []
+    if old["type"] != new["type"]:
+        details.append(f"type {', '.join(old['type'])} -> {', '.join(new['type'])}")
+    else:
+        come, gone = _only(new, old), _only(old, new)
+        for word, elements in (("added", come), ("removed", gone)):
+            if elements:
+                details.append(f"{word}: {_listed(new['type'], elements)}")
+    details += [
+        f"{name} {old[name]} -> {new[name]}"
+        for name in old
+        if name not in ("type", "elements") and old[name] != new.get(name)
+    ]
+    return details
+
+
+def _only(one: Plan, other: Plan) -> list[Element]:
+    """The elements of one that the other has not."""
+    there = set(elements_of(other))
+    return [element for element in elements_of(one) if element not in there]
+
+
+def _listed(words: list[str], elements: list[Element]) -> str:
+    shown = [element_text(words, *element) for element in elements[:SHOWN]]
+    more = len(elements) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def summary(data: Plan) -> str:
+    """`address, 3 elements: 192.0.2.1, …`."""
+    elements = list(elements_of(data))
+    count = f"{len(elements)} element{'' if len(elements) == 1 else 's'}"
+    shown = f": {_listed(data['type'], elements)}" if elements else ""
+    return f"{', '.join(data['type'])}, {count}{shown}"
+
+
+class Elements:
+    """For rules that ask sets: regions in which a packet is one of the elements.
+
+    Those that the other plan has not come first.
+    """
+
+    def __init__(self, plan: Plan, other: Plan) -> None:
+        self._sets = sets_of(plan)
+        self.changed: set[str] = set()
+        self._tried: dict[str, list[Element]] = {}
+        others = sets_of(other)
+        for name, data in self._sets.items():
+            fresh: list[Element] = []
+            if name in others and others[name]["type"] == data["type"]:
+                fresh = _only(data, others[name])
+                if fresh or _only(others[name], data):
+                    self.changed.add(name)
+            elif name in others:
+                self.changed.add(name)
+            some = islice(elements_of(data), TRIED)
+            self._tried[name] = [*fresh[:TRIED], *some]
+
+    def regions(self, region: Region) -> Iterator[Region]:
+        """The region itself, and narrower ones: in each a packet is an element of a set asked."""
+        for kind, inverted, value in region.others:
+            if kind != "set" or inverted or not isinstance(value, tuple):
+                continue
+            name, *of = (str(word) for word in value)
+            for packed, lengths in self._tried.get(name, ()):
+                piece = self._with(region, name, of, packed, lengths)
+                if piece.fields is not None:
+                    yield piece
+        yield region
+
+    def _with(
+        self, region: Region, name: str, of: list[str], packed: bytes, lengths: bytes
+    ) -> Region:
+        kinds = kinds_of(list(self._sets[name]["type"]))
+        octets = address_octets(kinds, len(packed))
+        at = 0
+        for kind, length, word in zip(kinds, lengths, of, strict=False):
+            part = packed[at : at + width_of(kind, octets)]
+            at += width_of(kind, octets)
+            if word not in FIELDS:
+                continue
+            if kind == ADDRESS:
+                region = region.with_field(FIELDS[word], _addresses(part, length))
+            elif kind == PORT:
+                low = part[0] << 8 | part[1]
+                bits = EXACT_PORT - (length & (ANY_PROTOCOL - 1))
+                region = region.with_field(FIELDS[word], ((low, low + (1 << bits) - 1),))
+                if length < ANY_PROTOCOL:
+                    region = region.with_field(PROTO, ((part[3], part[3]),))
+        return region
+
+
+def _addresses(packed: bytes, length: int) -> Ranges:
+    shift = 0 if len(packed) == 4 else V6
+    low = int.from_bytes(packed, "big") + shift
+    return ((low, low + (1 << (8 * len(packed) - length)) - 1),)
