@@ -82,7 +82,7 @@ def _packets(rng: Random) -> Iterator[Sent]:
         datagram = wire.udp(sport=ports[0], dport=ports[1])
         is_tcp = rng.random() < 0.2
         protocol, payload = (wire.TCP, segment) if is_tcp else (wire.UDP, datagram)
-        data = with_hops(wire.ip(*ends, protocol, payload), rng.choice(HOPS))
+        data = with_hops(wire.ip(ends[0], ends[1], protocol, payload), rng.choice(HOPS))
         yield Sent(data, f"{'tcp' if is_tcp else 'udp'} {ports}")
 
 
