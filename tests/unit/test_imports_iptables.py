@@ -135,7 +135,7 @@ def test_ip6tables_rules_are_of_ipv6() -> None:
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
-        ("-m addrtype --dst-type LOCAL -j ACCEPT", "no match addrtype"),
+        ("-m addrtype --dst-type LOCAL --limit-iface-in -j ACCEPT", "addrtype --limit-iface-in"),
         ("-j FORWARD", "where packets come from"),
         ("-m conntrack --ctstate DNAT -j ACCEPT", "no state DNAT"),
         (
@@ -150,7 +150,8 @@ def test_ip6tables_rules_are_of_ipv6() -> None:
         ("-m hashlimit --hashlimit-upto 1kb/s --hashlimit-name x -j DROP", "hashlimit 1kb/s"),
         ("-j ACCEPT -m owner --uid-owner 0", "ACCEPT -m owner"),
         ("-j a -p tcp", "a -p tcp"),
-        ("-f -j DROP", "the option -f"),
+        ("-m time --weekdays Mond,Tod -j DROP", "there is no day tod"),
+        ("-m addrtype --dst-type NAT -j DROP", "there is no type of address nat"),
         ("-j REJECT --reject-with icmp6-policy-fail", "no reject with"),
         ("-j MARK --set-xmark 0x3/0x1", "MARK --set-xmark"),
         ("-j CONNMARK --save-mark", "CONNMARK --save-mark"),

@@ -45,6 +45,21 @@ _UPTO = "-m hashlimit --hashlimit-upto"
          '{family: ipv4, proto: tcp, not: {payload: {at: 6, octets: "47 45"}}, action: drop}'),
         ("-m mac ! --mac-source 00:16:3E:5A:00:01 -j DROP",
          '{family: ipv4, not: {source_mac: "00:16:3e:5a:00:01"}, action: drop}'),
+        ("-m time --timestart 08:00:00 --timestop 18:30:00 --weekdays Mon,Fri -j DROP",
+         '{family: ipv4, time: {from: "08:00:00", to: "18:30:00", weekdays: [mon, fri]}, action: drop}'),  # noqa: E501
+        ("-m time --timestart 22:00 --timestop 06:00:00 -j DROP",
+         '{family: ipv4, time: {from: "22:00:00", to: "06:00:00", contiguous: false}, action: drop}'),  # noqa: E501
+        ("-m time ! --weekdays 1,2,Wed,4,5 -j DROP",
+         "{family: ipv4, time: {weekdays: [sat, sun]}, action: drop}"),
+        ("-m time --timestart 22:00:00 --contiguous --monthdays 1 -j DROP",
+         '{family: ipv4, time: {from: "22:00:00", monthdays: 1}, action: drop}'),
+        ("-m time --datestart 2026-01-01T00:00:00 --datestop 2026-02-01 -j DROP",
+         '{family: ipv4, time: {date_from: "2026-01-01 00:00:00", date_to: "2026-02-01 00:00:00"}, action: drop}'),  # noqa: E501
+        ("-m addrtype --dst-type LOCAL,MULTICAST ! --src-type UNICAST -j DROP",
+         "{family: ipv4, dst_type: [local, multicast], not: {src_type: unicast}, action: drop}"),
+        ("-m rpfilter --loose -j ACCEPT", "{family: ipv4, reverse_path: loose, action: accept}"),
+        ("-m rpfilter --accept-local --invert -j DROP",
+         "{family: ipv4, not: {reverse_path: {mode: strict, accept_local: true}}, action: drop}"),
         ("-p tcp -m tcpmss --mss 0:535 -j DROP",
          "{family: ipv4, proto: tcp, mss: 0-535, action: drop}"),
     ],
