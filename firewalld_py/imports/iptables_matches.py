@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from firewalld_py.imports import iptables_connection as connection
 from firewalld_py.imports import iptables_counting as counting
+from firewalld_py.imports import iptables_machine as machine
 from firewalld_py.imports import iptables_memory as memory
 from firewalld_py.imports import iptables_options as options
 from firewalld_py.imports import iptables_payload as payload
@@ -56,6 +57,7 @@ BASIC: Final[dict[str, Option]] = {
     **dict.fromkeys(("-o", "--out-interface"), Option(1, options.interface("out"))),
     **dict.fromkeys(("-s", "--source", "--src"), Option(1, options.address("src"))),
     **dict.fromkeys(("-d", "--destination", "--dst"), Option(1, options.address("dst"))),
+    **dict.fromkeys(("-f", "--fragment"), Option(0, machine.fragment)),
 }
 # Those of each match.
 MATCHES: Final[dict[str, dict[str, Option] | Whole]] = {
@@ -95,6 +97,9 @@ MATCHES: Final[dict[str, dict[str, Option] | Whole]] = {
     "comment": {"--comment": Option(1, options.comment)},
     "mac": {"--mac-source": Option(1, options.source_mac)},
     "pkttype": {"--pkt-type": Option(1, options.packet_type)},
+    "time": Whole(machine.TIME, machine.match_time),
+    "addrtype": Whole(machine.ADDRTYPE, machine.address_type),
+    "rpfilter": Whole(machine.RPFILTER, machine.reverse_path),
     "tcpmss": {"--mss": Option(1, options.mss)},
     "ipv6header": _whole(options.ipv6_header, header=1, soft=0),
     "string": _whole(payload.string, string=1, hex_string=1, algo=1, to=1, icase=0, **{"from": 1}),
@@ -118,11 +123,6 @@ MATCHES: Final[dict[str, dict[str, Option] | Whole]] = {
         connlimit_daddr=0,
     ),
     "recent": Whole(memory.RECENT_OPTIONS, memory.recent),
-    "time": Whole(memory.TIME_OPTIONS, memory.time),
-    "addrtype": _whole(
-        memory.addrtype, src_type=1, dst_type=1, limit_iface_in=0, limit_iface_out=0
-    ),
-    "rpfilter": _whole(memory.rpfilter, loose=0, validmark=0, accept_local=0, invert=0),
     "nfacct": _whole(memory.nfacct, nfacct_name=1),
     "quota": _whole(counting.quota, quota=1),
     "statistic": _whole(counting.statistic, mode=1, probability=1, every=1, packet=1),

@@ -1,4 +1,4 @@
-"""iptables' matches that remember, or ask the machine: connlimit, recent, time, addrtype, …"""
+"""iptables' matches that remember: connlimit, recent, nfacct."""
 
 from __future__ import annotations
 
@@ -6,22 +6,11 @@ import ipaddress
 import re
 from typing import Final
 
-from firewalld_py.imports.conditions import NotExpressible, Words
+from firewalld_py.imports.conditions import NotExpressible
 from firewalld_py.imports.iptables_options import Given, whole
 from firewalld_py.imports.ruling import Ruling
 from firewalld_py.policy.model import Recent, Target
 
-_NEVER: Final = "2038-01-19T03:14:07"  # what iptables-save prints for no end
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_WHERE: Final = {"--src-type": "src_type", "--dst-type": "dst_type"}
-TIME_OPTIONS: Final = {
-    **{f"--{word}": 1 for word in ("datestart", "datestop", "timestart", "timestop")},
-    "--monthdays": 1,
-    "--weekdays": 1,
-    "--contiguous": 0,
-    "--kerneltz": 0,
-    "--utc": 0,
-}
 RECENT_OPTIONS: Final = {
     **{f"--{word}": 0 for word in ("set", "rcheck", "update", "remove", "rttl", "reap")},
     **{f"--{word}": 0 for word in ("rsource", "rdest")},
@@ -96,70 +85,6 @@ def _prefix(text: str, bits: int) -> int:
     if number != ((1 << length) - 1) << bits - length:
         raise NotExpressible(f"the mask {text} has gaps")
     return length
-
-
-def time(ruling: Ruling, given: Given) -> None:
-    """-m time: times of day, weekdays, days of the month, dates."""
-    fields: list[str] = []
-    for option, key in (("--timestart", "from"), ("--timestop", "to")):
-        if option in given:
-            fields.append(f"{key}: {_clock(given[option][1][0])}")
-    if "--weekdays" in given:
-        negated, (text,) = given["--weekdays"]
-        fields.append(f"weekdays: [{', '.join(_weekdays(text, negated=negated))}]")
-    if "--monthdays" in given:
-        negated, (text,) = given["--monthdays"]
-        days = {whole(day) for day in text.split(",")}
-        kept = [str(day) for day in range(1, 32) if (day in days) != negated]
-        fields.append(f"monthdays: [{', '.join(kept)}]")
-    for option, key in (("--datestart", "date_from"), ("--datestop", "date_to")):
-        text = given.get(option, (False, [""]))[1][0]
-        if text and text != _NEVER:
-            day, _, clock = text.partition("T")
-            if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
-                raise NotExpressible(f"{text} is no date")
-            fields.append(f'{key}: "{day} {_clock(clock or "00:00:00")}"')
-    if not fields:
-        return
-    fields += [] if "--contiguous" in given else ["contiguous: false"]
-    fields += ["zone: local"] if "--kerneltz" in given else []
-    ruling.ask([{"time": Words(f"{{{', '.join(fields)}}}")}])
-
-
-def _clock(text: str) -> str:
-    if not re.fullmatch("[0-9]{2}:[0-9]{2}(:[0-9]{2})?", text):
-        raise NotExpressible(f"{text} is no time of day")
-    return text
-
-
-def _weekdays(text: str, *, negated: bool) -> list[str]:
-    named = {_DAYS[whole(day) - 1] if day in "1234567" else day for day in text.split(",")}
-    if not named <= set(_DAYS):
-        raise NotExpressible(f"{text} are no weekdays")
-    return [day.lower() for day in _DAYS if (day in named) != negated]
-
-
-def addrtype(ruling: Ruling, given: Given) -> None:
-    """-m addrtype: what an address is by this machine's routes."""
-    for option, (negated, words) in given.items():
-        if option not in _WHERE:
-            raise NotExpressible(f"addrtype {option} has no like in our language")
-        names = [word.lower() for word in words[0].split(",")]
-        value = names[0] if len(names) == 1 else f"[{', '.join(names)}]"
-        if not re.fullmatch(r"[a-z, \[\]]+", value):
-            raise NotExpressible(f"there is no type of addresses {words[0]}")
-        ruling.ask([{_WHERE[option]: Words("", (value,)) if negated else Words(value)}])
-
-
-def rpfilter(ruling: Ruling, given: Given) -> None:
-    """-m rpfilter: whether answers go the way that the packet came."""
-    if "--validmark" in given:
-        raise NotExpressible("marks are not asked where addresses lead")
-    value = "loose" if "--loose" in given else "strict"
-    if "--accept-local" in given:
-        value = f"{{mode: {value}, accept_local: true}}"
-    inverted = "--invert" in given
-    ruling.ask([{"reverse_path": Words("", (value,)) if inverted else Words(value)}])
 
 
 def nfacct(ruling: Ruling, given: Given) -> None:

@@ -12,9 +12,9 @@ from firewalld_py.conntrack.tracker import make_settings
 from firewalld_py.pipeline import Decision, Firewall
 from firewalld_py.policy.compile import FILTER_CHAINS, Plan, compile_policy
 from firewalld_py.policy.config import Config
+from firewalld_py.policy.interface_names import Interfaces
 from firewalld_py.policy.model import Policy
 from firewalld_py.policy.packet_octets import Talk, meta_of
-from firewalld_py.policy.region import Interfaces
 from firewalld_py.policy.trial import START, STEP_S, WALL_START
 from firewalld_py.policy.witness import Candidate, Sent
 from firewalld_py.rules.build import build_ruleset
@@ -52,6 +52,12 @@ class Bench:
         self._conntrack = self._empty()
         self._now = START
         self._runs = 0
+        self._fills_sets = any(
+            target.kind in ("add", "remove")
+            for chain in policy.chains
+            for rule in chain.rules
+            for target in rule.action.targets
+        )
 
     def _empty(self) -> Conntrack:
         return Conntrack(self._settings, more_helpers=self._more_helpers)
@@ -96,6 +102,9 @@ class Bench:
         """Judges the packets of a candidate one after another, from an empty state table on."""
         self._now += REST_S
         self._runs += 1
+        if self._fills_sets:
+            for one in self.ruleset.sets.values():
+                one.begin_anew(one)
         if self.ruleset.assigns_helpers() or self._runs % RUNS_OF_A_TABLE == 0:
             self._conntrack = self._empty()
         elif self._conntrack.table.size:

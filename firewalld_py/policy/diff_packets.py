@@ -14,8 +14,9 @@ from itertools import islice
 from typing import Final
 
 from firewalld_py.policy.entries import Places
+from firewalld_py.policy.interface_names import Interfaces
 from firewalld_py.policy.model import Policy, Rule
-from firewalld_py.policy.region import Interfaces, Region
+from firewalld_py.policy.region import Region
 from firewalld_py.policy.rule_diff import Version
 from firewalld_py.policy.rule_pairs import Pair, Placed
 from firewalld_py.policy.set_diff import Elements

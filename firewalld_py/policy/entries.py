@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from firewalld_py.policy.interface_names import Interfaces
 from firewalld_py.policy.model import Chain, Match, Policy, Rule
-from firewalld_py.policy.region import EVERYWHERE, Interfaces, Region, region_of
+from firewalld_py.policy.region import EVERYWHERE, Region, region_of
 
 MAX_ENTRIES: Final = 16  # ways into one chain that are told apart; of more it is only known: many
 MAX_UNTRACKED: Final = 32  # rules with NOTRACK that are tried for an UNTRACKED packet

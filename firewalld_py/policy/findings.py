@@ -38,6 +38,7 @@ OF_FILES: Final[dict[str, str]] = {
     "lock-out": "nobody can open and hold an ssh connection to this machine",
     "unused-chain": "no packet comes to a user chain",
     "unused-define": "no rule uses a define",
+    "unused-set": "no rule asks a set, nor adds to it",
     UNUSED_SILENCE: "lint: silences what is not found",
 }
 NAMES: Final[dict[str, str]] = {**OF_RULES, **OF_FILES}

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, cast
 
 from firewalld_py.packet.protocols import IPPROTO_TCP, TCP_ACK, TCP_SYN
 from firewalld_py.packet.reasons import POLICY
 from firewalld_py.policy.findings import Finding
 from firewalld_py.policy.lint_cover import Covers
 from firewalld_py.policy.lint_world import Seen, World
-from firewalld_py.policy.model import Chain
+from firewalld_py.policy.model import Chain, SetTarget
 from firewalld_py.policy.region import DPORT, DST, EVERYWHERE, IN, PROTO, SRC, STATE, V6, Region
+from firewalld_py.policy.set_uses import SET_KIND
 from firewalld_py.policy.witness import NEW, Candidate, Sent, answer_of
 from firewalld_py.policy.witness_words import words_of
 
@@ -92,12 +93,27 @@ def unused_findings(world: World) -> Iterator[Finding]:
         if chain.user and not world.places.entries[place]:
             message = f"no packet comes to {place}: no rule leads there; remove it"
             yield Finding("unused-chain", place, chain.file, chain.line, chain.column, "", message)
+    used = set(_sets_used(world))
+    for one in world.policy.sets:
+        if one.name not in used:
+            message = f"no rule asks the set {one.name}, nor adds to it: remove it"
+            yield Finding("unused-set", one.name, one.file, one.line, one.column, "", message)
     for define in world.policy.defines:
         if not define.used:
             message = f"no rule uses ${define.name}: remove it"
             yield Finding(
                 "unused-define", define.name, define.file, define.line, define.column, "", message,
             )  # fmt: skip
+
+
+def _sets_used(world: World) -> Iterator[str]:
+    for _place, _chain, _number, rule in world.places.rules():
+        for match in rule.matches:
+            if match.kind == SET_KIND:
+                yield str(cast("tuple[str, ...]", match.value)[0])
+        for target in rule.action.targets:
+            if isinstance(target.value, SetTarget):
+                yield target.value.name
 
 
 def lock_out_findings(world: World, ssh: SshConnection | None) -> Iterator[Finding]:

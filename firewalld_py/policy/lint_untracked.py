@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
+from firewalld_py.policy.bench import state_of
 from firewalld_py.policy.entries import AFTER_RAW, Entry
 from firewalld_py.policy.findings import Finding, about_rule
 from firewalld_py.policy.lint_reach import Reached
@@ -158,7 +159,7 @@ def _answers(world: World, rule: Rule, accepted: list[Seen]) -> Finding | None:
         shown = shown or seen
     if shown is None:
         return None
-    state = _state_text(shown)
+    state = state_of(shown.decision).upper()
     by = world.decider(shown.decision)
     who = f"the policy of filter/{shown.candidate.last.chain}" if by is None else world.where(by)
     what = f"what it leaves untracked is accepted, but {who} {shown.verdict}s what answers it"
@@ -168,9 +169,3 @@ def _answers(world: World, rule: Rule, accepted: list[Seen]) -> Finding | None:
         advice = "leave the answers untracked in raw too, and accept them with state: untracked"
     message = f"{what}: {advice}"
     return about_rule("notrack-answers", rule, message, shown.lines)
-
-
-def _state_text(seen: Seen) -> str:
-    from firewalld_py.policy.bench import state_of  # noqa: PLC0415
-
-    return state_of(seen.decision).upper()

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from firewalld_py.conntrack.helpers.base import Helper
-from firewalld_py.pipeline import Decision
+from firewalld_py.pipeline import BEFORE_TRACKING, Decision
 from firewalld_py.policy.bench import Bench, state_of
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.entries import RAW_OF, Entry, Places
 from firewalld_py.policy.matches_payload import PAYLOAD_KINDS
+from firewalld_py.policy.matches_routes import ROUTE_KINDS
 from firewalld_py.policy.model import Chain, Policy, Rule
 from firewalld_py.policy.overlaps import Overlaps
 from firewalld_py.policy.region import Region
@@ -25,7 +26,7 @@ MAX_TRIES: Final = 24  # candidates for one rule by one way
 # Kinds of conditions that rules' own targets may change from one rule to the next.
 _CHANGED: Final = frozenset(("mark", "connmark", "label"))
 # Targets that change nothing that is asked for.
-_HARMLESS: Final = frozenset(("log", "count"))
+_HARMLESS: Final = frozenset(("log", "count", "add", "remove"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,12 @@ class World:
         self.steady = _steady(policy)
         self.timed = any(
             match.kind == "time"
+            for _place, _chain, _number, rule in self.places.rules()
+            for match in rule.matches
+        )
+        # Rules may accept what they accept by this machine's routes, which are not known here.
+        self.knows_all_accepted = not any(
+            match.kind in ROUTE_KINDS
             for _place, _chain, _number, rule in self.places.rules()
             for match in rule.matches
         )
@@ -128,8 +135,6 @@ class World:
         decision = seen.decision
         info = decision.info
         if rule.place.startswith("raw/"):
-            from firewalld_py.pipeline import BEFORE_TRACKING  # noqa: PLC0415
-
             info = BEFORE_TRACKING
         return self.built(rule).is_met(decision.packet, info, decision.mark)
 
@@ -159,3 +164,8 @@ def is_plain(rule: Rule) -> bool:
     """Whether a rule does nothing but its verdict."""
     action = rule.action
     return action.log is None and not action.targets and not action.tracking
+
+
+def is_same(one: Rule, other: Rule) -> bool:
+    """Whether two rules give the same verdict, and answer alike."""
+    return one.action.verdict == other.action.verdict and one.action.reject == other.action.reject

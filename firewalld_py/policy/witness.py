@@ -23,19 +23,11 @@ from firewalld_py.packet.protocols import (
     TCP_RST,
     TCP_SYN,
 )
+from firewalld_py.policy.interface_names import Interfaces
 from firewalld_py.policy.names import STATES
 from firewalld_py.policy.packet_words import PacketWords
 from firewalld_py.policy.ranges import ranges_of, touch, within, without
-from firewalld_py.policy.region import (
-    FLAGS,
-    FULL,
-    ICMP_TYPE,
-    ICMPV6_TYPES,
-    PROTO,
-    STATE,
-    Interfaces,
-    Region,
-)
+from firewalld_py.policy.region import FLAGS, FULL, ICMP_TYPE, ICMPV6_TYPES, PROTO, STATE, Region
 from firewalld_py.policy.witness_words import Wanted, words_of
 
 # By the number of a state's bit.

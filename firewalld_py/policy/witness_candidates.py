@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Final
 
 from firewalld_py.policy.entries import RAW_OF, Places, patterns_of
+from firewalld_py.policy.interface_names import Interfaces
 from firewalld_py.policy.model import Policy, Rule
 from firewalld_py.policy.ranges import Ranges
 from firewalld_py.policy.region import (
@@ -31,10 +32,10 @@ from firewalld_py.policy.region import (
     STATE,
     TOS,
     TTL,
-    Interfaces,
     Region,
 )
 from firewalld_py.policy.witness import Candidate, candidates_in
+from firewalld_py.policy.witness_sets import elements_of, patterns_of_elements
 
 MAX_CANDIDATES: Final = 50_000
 MAX_EDGES: Final = 4  # ranges of one condition whose edges are tried
@@ -44,7 +45,9 @@ _PROTOCOLS: Final = (6, 17, 1, 58, 132, 47)
 
 def interfaces_of(policies: Iterable[Policy]) -> Interfaces:
     """The interfaces that the rules of these policies can tell apart."""
-    return Interfaces(patterns_of(policies))
+    several = list(policies)
+    elements = elements_of(one for policy in several for one in policy.sets)
+    return Interfaces(patterns_of(several) | patterns_of_elements(elements), elements)
 
 
 def candidates(

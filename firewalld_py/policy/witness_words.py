@@ -17,6 +17,7 @@ from firewalld_py.packet.protocols import (
     IPPROTO_TCP,
     IPPROTO_UDP,
 )
+from firewalld_py.policy.interface_names import Interfaces
 from firewalld_py.policy.names import PORT_PROTOCOLS
 from firewalld_py.policy.packet_keys import DEFAULT_SPORT, DEFAULT_TTL
 from firewalld_py.policy.packet_words import ACK, HEADERS, MSS_OPTION, SYN, PacketWords
@@ -38,11 +39,11 @@ from firewalld_py.policy.region import (
     TOS,
     TTL,
     V6,
-    Interfaces,
     Literal,
     Region,
     plain_field,
 )
+from firewalld_py.policy.witness_sets import with_elements
 from firewalld_py.policy.witness_time import moment_of
 
 DEFAULT_DPORT: Final = 50000
@@ -83,7 +84,7 @@ def words_of(
         return None
     wanted = wanted or {}
     if region.others:
-        region = _of_connection(region)
+        region = with_elements(_of_connection(region), interfaces)
     assert region.fields is not None
     protocol = pick(region.fields[PROTO], (*wanted.get(PROTO, ()), *_PROTOCOLS))
     if protocol == NONE:

@@ -19,11 +19,11 @@ from firewalld_py.pipeline import BEFORE_TRACKING
 from firewalld_py.policy.behaviour_diff import Behaviour, Difference, SideBySide
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config
+from firewalld_py.policy.interface_names import Interfaces
 from firewalld_py.policy.load import parse_rules
 from firewalld_py.policy.packet_octets import Talk, meta_of
 from firewalld_py.policy.packet_words import PacketWords
 from firewalld_py.policy.plan_words import PlanConditions
-from firewalld_py.policy.region import Interfaces
 from firewalld_py.policy.rule_diff import Version, changes, same_plans
 from firewalld_py.policy.rule_pairs import pair_rules
 from firewalld_py.rules.build import Plan, build_ruleset

@@ -463,7 +463,7 @@ def test_a_silence_with_a_slip_is_an_error(lint_value: str, message: str) -> Non
 
 def test_every_name_is_a_stable_word() -> None:
     assert all(name == name.lower() and " " not in name for name in NAMES)
-    assert len(NAMES) == 16
+    assert len(NAMES) == 17
 
 
 def test_without_time_it_says_what_it_did_not_look_at() -> None:
@@ -498,3 +498,45 @@ def test_a_time_is_found_at_which_a_rule_decides() -> None:
     assert "time=2026-01-01T23:00:00" in finding.witness[0]
     sunday = "{time: {weekdays: sun, date_from: 2031-05-01}, state: new, dport: 9, action: accept}"
     assert report_of(filter_of(EST, sunday)).notes == []
+
+
+SETS = """sets:
+  blocked: {type: network, elements: [192.0.2.0/24, "2001:db8:9::/48"]}
+  doors: {type: [address, port], elements: [[192.0.2.9, "tcp:2222"]]}
+  ways: {type: interface, elements: ["ppp*"]}
+  seen: {type: address, lifetime: 1h}
+"""
+
+
+def test_a_set_that_nobody_asks() -> None:
+    finding = one_found(SETS.replace("doors", "gone") + filter_of(
+        EST, "{src: $blocked, log: true, action: drop}", "{in: $ways, log: true, action: drop}",
+        "{dport: 99, state: new, action: [{add: {set: seen, of: src}}, accept]}"
+    ))  # fmt: skip
+    assert (finding.name, finding.subject, finding.line) == ("unused-set", "gone", 4)
+
+
+def test_packets_are_made_that_a_set_holds() -> None:
+    """Else a note would say that there is none."""
+    rules = (
+        "{src: $blocked, log: true, action: drop}",
+        "{set: {name: doors, of: [dst, dport]}, log: true, action: drop}",
+        "{in: $ways, log: true, action: drop}",
+        "{not: {src: $blocked}, proto: tcp, dport: 80, state: new, action: accept}",
+    )
+    report = report_of(SETS.replace("  seen: {type: address, lifetime: 1h}\n", "")
+                       + filter_of(EST, *rules))  # fmt: skip
+    assert (report.findings, report.notes) == ([], [])
+
+
+def test_what_sets_hold_proves_nothing_for_it_may_change() -> None:
+    rules = ("{src: $blocked, action: reject}", "{src: 192.0.2.7, state: new, action: accept}")
+    text = SETS[: SETS.index("  doors")] + filter_of(EST, JUNK, *rules)
+    assert "shadowed" not in [one.name for one in report_of(text).findings]
+
+
+def test_what_routes_say_is_not_known_and_nothing_is_said_of_answers() -> None:
+    answers = "{state: established, src_type: unicast, action: accept}"
+    report = report_of(filter_of("{in: lan0, state: new, action: accept}", answers))
+    assert "answers-dropped" not in [one.name for one in report.findings]
+    assert "the kernel's routes are not asked" in report.notes[0]

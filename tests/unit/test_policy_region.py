@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from firewalld_py.policy.interface_names import Interfaces
 from firewalld_py.policy.load import parse_rules
-from firewalld_py.policy.region import EVERYWHERE, NOWHERE, Interfaces, Region, region_of
+from firewalld_py.policy.region import EVERYWHERE, NOWHERE, Region, region_of
 from firewalld_py.policy.witness_candidates import interfaces_of
 
 

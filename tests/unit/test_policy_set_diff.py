@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from firewalld_py.policy.interface_names import Interfaces
 from firewalld_py.policy.model import Match
-from firewalld_py.policy.region import DPORT, DST, PROTO, SRC, V6, Interfaces, region_of
+from firewalld_py.policy.region import DPORT, DST, PROTO, SRC, V6, region_of
 from firewalld_py.policy.set_diff import Elements, elements_of, set_details, summary
 from firewalld_py.policy.set_elements import read_elements
 from firewalld_py.rules.build import Plan
