@@ -10,6 +10,7 @@ from firewalld_py.imports.iptables_options import Given
 from firewalld_py.imports.ruling import Ruling
 from firewalld_py.policy.matches_routes import ADDRESS_TYPES
 
+NEVER: Final = "2038-01-19T03:14:07"  # what iptables-save prints for no end
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MONTHDAYS: Final = tuple(str(day) for day in range(1, 32))
 TIME: Final = {
@@ -52,8 +53,9 @@ def match_time(ruling: Ruling, given: Given) -> None:
             negated, words = given[option]
             parts.append(f"{key}: {_yaml_list(_days(words[0], names, negated=negated))}")
     for option, key in (("--datestart", "date_from"), ("--datestop", "date_to")):
-        if option in given:
-            parts.append(f'{key}: "{_date(given[option][1][0])}"')
+        text = given.get(option, (False, [NEVER]))[1][0]
+        if text != NEVER:
+            parts.append(f'{key}: "{_date(text)}"')
     if not parts:
         return
     starts, stops = (given.get(f"--time{end}", (False, [""]))[1][0] for end in ("start", "stop"))

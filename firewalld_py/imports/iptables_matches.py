@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from firewalld_py.imports import iptables_connection as connection
 from firewalld_py.imports import iptables_counting as counting
 from firewalld_py.imports import iptables_machine as machine
+from firewalld_py.imports import iptables_memory as memory
 from firewalld_py.imports import iptables_options as options
 from firewalld_py.imports import iptables_payload as payload
 from firewalld_py.imports.iptables_options import MatchReader, Reader
@@ -113,17 +114,28 @@ MATCHES: Final[dict[str, dict[str, Option] | Whole]] = {
         },
         counting.hashlimit,
     ),
+    "connlimit": _whole(
+        memory.connlimit,
+        connlimit_upto=1,
+        connlimit_above=1,
+        connlimit_mask=1,
+        connlimit_saddr=0,
+        connlimit_daddr=0,
+    ),
+    "recent": Whole(memory.RECENT_OPTIONS, memory.recent),
+    "nfacct": _whole(memory.nfacct, nfacct_name=1),
     "quota": _whole(counting.quota, quota=1),
     "statistic": _whole(counting.statistic, mode=1, probability=1, every=1, packet=1),
 }
 # What each target has of its own; others have nothing that we know.
-_MARKS: Final = ("--set-mark", "--set-xmark", "--and-mark", "--or-mark")
+_MARKS: Final = ("--set-mark", "--set-xmark", "--and-mark", "--or-mark", "--xor-mark")
+_COPIES: Final = ("--save-mark", "--restore-mark", "--mask", "--nfmask", "--ctmask")
 TARGET_OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "REJECT": ("--reject-with",),
     "LOG": ("--log-prefix", "--log-level", *LOG_ONLY),
     "NFLOG": ("--nflog-prefix", *LOG_ONLY),
     "MARK": _MARKS,
-    "CONNMARK": _MARKS,
+    "CONNMARK": (*_MARKS, *_COPIES),
     "CT": ("--notrack", "--helper", "--zone", "--timeout", "--ctevents", "--expevents"),
 }
 TARGET_ADVICE: Final = {

@@ -118,9 +118,7 @@ def test_a_tally_is_where_it_is_found_as_long_as_it_counts_something() -> None:
     assert not one.is_closed()
 
 
-def test_a_connection_that_is_counted_again_leaves_what_rules_that_are_gone_counted() -> (
-    None
-):
+def test_a_connection_that_is_counted_again_leaves_what_rules_that_are_gone_counted() -> None:
     gone, there = Tallies(), Tallies()
     entry = connection_for(datagram())
     for tallies in (gone, there):
