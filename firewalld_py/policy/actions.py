@@ -13,6 +13,7 @@ from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, items_
 from firewalld_py.policy.model import Action, Log, Mark, Target, TargetValue, Verdict
 from firewalld_py.policy.names import DEFAULT_REJECT, LEVELS, REJECTS
 from firewalld_py.policy.nodes import Mapping, Node, Scalar, found, is_null
+from firewalld_py.policy.set_targets import ADD_FORM, REMOVE_FORM, TARGET_KEYS
 from firewalld_py.policy.shapes import AnyOf, Choice, Keys, OneOrMore, Text, Truth, reads, shape_of
 from firewalld_py.policy.targets import KINDS
 from firewalld_py.policy.timeouts import TIMEOUTS
@@ -25,8 +26,8 @@ TO_CHAIN: Final = ("jump", "goto")
 WORDS: Final = (*VERDICTS, "log")
 EXPECTED: Final = (
     "accept, drop, reject, {reject: KIND}, notrack, return, {jump: CHAIN}, {goto: CHAIN}, log, "
-    "{mark: VALUE/MASK}, {connmark: VALUE/MASK}, {label: NUMBER}, {helper: NAME}, {zone: NUMBER} "
-    "or {timeout: {NAME: DURATION}}"
+    "{mark: VALUE/MASK}, {connmark: VALUE/MASK}, {label: NUMBER}, {helper: NAME}, {zone: NUMBER}, "
+    f"{{timeout: {{NAME: DURATION}}}}, {ADD_FORM} or {REMOVE_FORM}"
 )
 FORM: Final = f"one or a list of: {EXPECTED}; what ends the rule or leads elsewhere only at its end"
 _LEVEL: Final = f"a syslog level ({', '.join(LEVELS)}, or 0-7)"
@@ -199,6 +200,7 @@ _DETAILED: Final = Table(
             "how long the connection that the packet opens may be idle; raw only",
             example="{proto: udp, dport: 53, action: {timeout: {udp_timeout: 10s}}}",
         ),
+        *TARGET_KEYS,
     ),
 )
 

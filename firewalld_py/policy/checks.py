@@ -8,7 +8,7 @@ from typing import Final, cast
 from firewalld_py.policy.addresses import BITS, AddressRange, families
 from firewalld_py.policy.matches_connection import CONNECTION_KINDS
 from firewalld_py.policy.matches_payload import PAYLOAD_KINDS, WITH_PAYLOAD
-from firewalld_py.policy.model import Action, Match
+from firewalld_py.policy.model import Action, Match, SetTarget
 from firewalld_py.policy.names import ALL_STATES, ICMP, ICMPV6, PORT_PROTOCOLS, PROTOCOLS, TCP
 from firewalld_py.policy.targets import KINDS
 from firewalld_py.policy.timeouts import protocols_of
@@ -58,6 +58,8 @@ def check_action(chain: str, action: Action, matches: tuple[Match, ...]) -> Iter
     for target in action.targets:
         if raw and KINDS[target.kind].of_connection:
             yield f"{target.kind} is possible in filter only: in raw the connection is not known"
+        if isinstance(target.value, SetTarget):
+            yield from _not_known(chain, target.value.of)
     if action.verdict == "notrack" and action.tracking:
         name = action.tracking[0]
         yield f"{name} says how to track what notrack leaves untracked: {name} or notrack"
@@ -101,12 +103,19 @@ def check_place(chain: str, matches: tuple[Match, ...]) -> Iterator[Finding]:
     for match in matches:
         if match.kind in _OF_CONNECTION and chain.startswith("raw/"):
             yield match, f"{match.key} is not known in raw, which comes before connection tracking"
-        elif match.kind == "out" and chain in _NO_OUT:
-            yield match, f"out is not known in {chain}: the packet has not been routed out"
-        elif match.kind == "source_mac" and chain in _NO_IN:
-            yield match, f"source_mac is not known in {chain}: the packet was made on this machine"
-        elif match.kind == "in" and chain in _NO_IN:
-            yield match, f"in is not known in {chain}: the packet was made on this machine"
+        else:
+            of = cast("tuple[str, ...]", match.value)[1:] if match.kind == "set" else (match.kind,)
+            for message in _not_known(chain, of):
+                yield match, message
+
+
+def _not_known(chain: str, parts: tuple[str, ...]) -> Iterator[str]:
+    """What packets of a chain do not have."""
+    for part in parts:
+        if part == "out" and chain in _NO_OUT:
+            yield f"out is not known in {chain}: the packet has not been routed out"
+        elif part in ("in", "source_mac") and chain in _NO_IN:
+            yield f"{part} is not known in {chain}: the packet was made on this machine"
 
 
 def covers_all(match: Match) -> bool:

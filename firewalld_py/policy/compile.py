@@ -15,7 +15,8 @@ from firewalld_py.policy.matches_link import LINK_KINDS
 from firewalld_py.policy.matches_payload import PAYLOAD_KINDS
 from firewalld_py.policy.matches_rate import RATE_KINDS
 from firewalld_py.policy.matches_time import TimeEncoder
-from firewalld_py.policy.model import Action, Match, Policy, Rule
+from firewalld_py.policy.model import Action, Match, Policy, Rule, Set
+from firewalld_py.policy.set_uses import SET_KIND
 from firewalld_py.policy.targets import plan_of
 
 RAW_CHAINS: Final = ("prerouting", "output")
@@ -52,6 +53,7 @@ _ORDER: Final = {
             *LINK_KINDS,
             "time",
             *CONNECTION_KINDS,
+            SET_KIND,
             *PAYLOAD_KINDS,
             *RATE_KINDS,
         )
@@ -77,6 +79,8 @@ def compile_policy(policy: Policy, config: Config) -> Plan:
     plan = {"interfaces": list(compiler.interfaces), "raw": raw, "filter": filter_}
     if user_chains:
         plan["chains"] = user_chains
+    if policy.sets:
+        plan["sets"] = {one.name: _set(one) for one in policy.sets}
     return plan
 
 
@@ -99,6 +103,7 @@ class _Compiler:
             "every": _number,
             "time": TimeEncoder(),
             "fragment": _number,
+            SET_KIND: _set_use,
             **dict.fromkeys(ADDRESS_KINDS, _addresses),
         }
 
@@ -174,6 +179,20 @@ class _Compiler:
             return None
         limit = self.config.reject
         return {"with": action.reject, "rate": limit.rate, "burst": limit.burst}
+
+
+def _set(one: Set) -> Plan:
+    return {
+        "type": list(one.type),
+        "maximum": one.maximum,
+        "lifetime": one.lifetime,
+        "counters": one.counters,
+        "elements": [[size, records.hex()] for size, records in one.elements],
+    }
+
+
+def _set_use(value: tuple[str, ...]) -> list[object]:
+    return [value[0], list(value[1:])]
 
 
 def _number(value: int) -> int:

@@ -8,7 +8,7 @@ circle or nest too deep are found when the file is loaded, used or not.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -44,6 +44,7 @@ class Defines:
     places: dict[str, tuple[str, int]] = field(default_factory=dict)  # the file and line of each
     wrong: set[str] = field(default_factory=set)  # noted already: unknown names, circles
     known: dict[tuple[str, str], tuple[object, ...] | None] = field(default_factory=dict)
+    sets: Collection[str] = ()  # what else $name may mean, where a rule asks
 
     def read(self, node: Node, reading: Reading, using: ListField) -> tuple[object, ...]:
         """The merged values of a list in a rule. Raises Fault or Reported."""
@@ -94,7 +95,12 @@ class Defines:
 
     def unknown(self, name: str) -> Fault:
         """The Fault for a `$name` that is not defined."""
-        near = nearest(name.strip("{}"), self.nodes)
+        if name in self.sets:
+            return Fault(
+                f"${name} is a set: it can be asked for src, dst, sport, dport, in, out and "
+                "source_mac, and stands alone there"
+            )
+        near = nearest(name.strip("{}"), (*self.nodes, *self.sets))
         return Fault(f"{quoted('$' + name)} is not defined", f"${near}" if near else "")
 
 

@@ -30,6 +30,7 @@ from firewalld_py.policy.action_text import action_text
 from firewalld_py.policy.checks import IMPLIED
 from firewalld_py.policy.compile import Plan
 from firewalld_py.policy.condition_text import Facts
+from firewalld_py.policy.explain_sets import SetsBefore, set_fact
 from firewalld_py.policy.flow_text import connection_text, protocol_name
 from firewalld_py.policy.machine_facts import machine_fact
 from firewalld_py.policy.model import Match, Policy
@@ -38,6 +39,7 @@ from firewalld_py.policy.reason_text import reason_text
 from firewalld_py.policy.written import Conditions, WrittenConditions
 from firewalld_py.rules.build import plan_rules
 from firewalld_py.rules.matches_rate import CountingMatch
+from firewalld_py.rules.matches_sets import AddTarget, RemoveTarget
 from firewalld_py.rules.ruleset import CONTINUE, GOTO, JUMP, RETURN, Chain, Rule
 from firewalld_py.rules.targets import MARK_MASK, Effects, MarkingTarget
 
@@ -79,8 +81,12 @@ class Explanation:
 
 @dataclass(slots=True)
 class _Before:
-    """What stood before the packet came: hits of rules, marks of connections (kept alive here)."""
+    """What stood before the packet came: hits of rules, marks of connections (kept alive here).
 
+    And what was added to sets.
+    """
+
+    sets: SetsBefore
     hits: dict[int, int] = field(default_factory=dict)
     marks: dict[int, tuple[Connection, int, int]] = field(default_factory=dict)
 
@@ -129,7 +135,7 @@ class Explainer:
         return Explanation(decision, state, _why(decision, tried, before), tuple(tried))
 
     def _before(self) -> _Before:
-        before = _Before()
+        before = _Before(sets=SetsBefore(self.firewall.ruleset))
         for chain in self.firewall.ruleset.chains():
             for rule in chain.rules:
                 before.hits[id(rule)] = rule.hits
@@ -142,6 +148,7 @@ class Explainer:
         if decision.held or (decision.packet.fragment and decision.reason not in (RULE, POLICY)):
             return []
         walk = _Walk(self, before, decision.packet, meta.mark)
+        before.sets.restore()  # for the walk changes them again, each where it was changed
         ruleset = self.firewall.ruleset
         local = decision.chain in (ruleset.filter_output, ruleset.raw_output)
         walk.through(ruleset.raw_output if local else ruleset.raw_prerouting, BEFORE_TRACKING)
@@ -184,7 +191,8 @@ class Explainer:
             if condition is None:
                 implied = next((one.key for one in source.matches if one.key in IMPLIED), "")
                 return f"{implied} (which says the protocol)", facts.text("proto")
-            found = machine_fact(match, packet) or facts.text(condition.key)
+            found = machine_fact(match, packet) or set_fact(match, packet)
+            found = found or facts.text(condition.key)
             return self._written.text(source.file, condition), found
         return "", NOT_THEN
 
@@ -212,8 +220,9 @@ class _Walk:
             source, _ = self._explainer.source(rule)
             self.tried.append(Tried(*at, True, action=action_text(source.action)))
             for target in rule.targets or ():
-                if isinstance(target, MarkingTarget):
-                    target.apply(self._packet, info, self._effects, 0.0)
+                if isinstance(target, (MarkingTarget, AddTarget, RemoveTarget)):
+                    now = self._packet.meta.arrived
+                    target.apply(self._packet, info, self._effects, now)
             if rule.leads_to is not None and self.through(rule.leads_to, info):
                 return True
             if rule.verdict in (GOTO, RETURN):

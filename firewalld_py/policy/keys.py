@@ -31,7 +31,8 @@ class Reading:
     """The file that is being read: its problems, its defines, and the rule that is being read.
 
     `helpers` are those that there are, with the connections that each can read; `chains` are the
-    chains of the table that is being read to which its rules may lead.
+    chains of the table that is being read to which its rules may lead. `sets` are the types of the
+    sets by name, None of those whose type is wrong, and `set_places` file and line of each.
     """
 
     problems: Problems
@@ -39,6 +40,8 @@ class Reading:
     rule: str = ""
     helpers: MappingOf[str, Readable] = field(default_factory=lambda: READABLE)
     chains: Collection[str] = ()
+    sets: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
+    set_places: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def fault(self, node: Node, message: str, suggestion: str = "") -> None:
         """Note a problem at the place of `node`."""

@@ -25,11 +25,14 @@ from firewalld_py.policy.include import FORM as INCLUDE_FORM
 from firewalld_py.policy.include import SHAPE as INCLUDE
 from firewalld_py.policy.include import Piece, Pieces
 from firewalld_py.policy.keys import Key, Reading, Table, mapping, one
-from firewalld_py.policy.model import Chain, Policy
+from firewalld_py.policy.model import Chain, Policy, Set
 from firewalld_py.policy.nodes import Node, compose, is_null, read_tree
 from firewalld_py.policy.read_chains import FILTER, RAW, read_chains, unread
 from firewalld_py.policy.rule_tests import SHAPE as TESTS
 from firewalld_py.policy.rule_tests import RuleTest, read_tests, tests_beside
+from firewalld_py.policy.sets import FORM as SETS_FORM
+from firewalld_py.policy.sets import SHAPE as SETS
+from firewalld_py.policy.sets import read_sets
 from firewalld_py.policy.shapes import Choice, reads
 
 VERSION: Final = 1
@@ -79,7 +82,10 @@ def _read(
     if problems.found:
         return None, problems.ordered()
     files = tuple(piece.file for piece in loader.pieces)
-    return Policy(problems.file, VERSION, tuple(loader.chains), loader.tests, files), []
+    policy = Policy(
+        problems.file, VERSION, tuple(loader.chains), loader.tests, files, tuple(loader.sets)
+    )
+    return policy, []
 
 
 @reads(Choice((str(VERSION),)))
@@ -122,6 +128,15 @@ POLICY: Final = Table(
             read_as=DEFINES,
         ),
         Key(
+            "sets",
+            unread,
+            SETS_FORM,
+            "addresses, ports and the like that rules ask for by $name, which can change while the "
+            "firewall runs",
+            also=("set", "ipset", "ipsets"),
+            read_as=SETS,
+        ),
+        Key(
             "raw",
             mapping(RAW),
             "prerouting, output and chains",
@@ -154,12 +169,17 @@ class _Loader:
     pieces: list[Piece] = field(default_factory=list)
     chains: list[Chain] = field(default_factory=list)
     tests: tuple[RuleTest, ...] = ()
+    sets: list[Set] = field(default_factory=list)
 
     def read(self, tree: Node) -> None:
         pieces = Pieces(self.reading, POLICY, _INCLUDED, self.pieces)
         pieces.begin(tree)
         for node in self.under("define"):
             read_defines(node, self.reading)
+        assert self.reading.defines is not None
+        self.reading.defines.sets = self.reading.sets
+        for node in self.under("sets"):
+            self.sets += read_sets(node, self.reading)
         check_references(self.reading)
         self.chains = read_chains(self.reading, self.under)
         for node in self.under("tests"):

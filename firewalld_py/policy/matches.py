@@ -18,6 +18,7 @@ from firewalld_py.policy.matches_time import TIME_KEYS
 from firewalld_py.policy.model import Match, MatchValue
 from firewalld_py.policy.names import ICMP, ICMPV6
 from firewalld_py.policy.nodes import Mapping, Node
+from firewalld_py.policy.set_uses import SET_KIND, USE_KEY, SetUse, or_set
 from firewalld_py.policy.shapes import AnyOf, Keys, OneOrMore, reads, shape_of
 
 # Kind of the match that a key makes, where it is not the key's own name.
@@ -120,7 +121,7 @@ MATCHES: Final = Table(
         ),
         Key(
             "in",
-            listed(INTERFACES),
+            or_set(listed(INTERFACES), "in"),
             f"one or a list of: {packet_values.INTERFACE}",
             "the interface the packet came by; not in output chains",
             also=("iif", "iifname", "in_interface", "input", "i"),
@@ -128,7 +129,7 @@ MATCHES: Final = Table(
         ),
         Key(
             "out",
-            listed(INTERFACES),
+            or_set(listed(INTERFACES), "out"),
             f"one or a list of: {packet_values.INTERFACE}",
             "the interface the packet leaves by; not in input and prerouting",
             also=("oif", "oifname", "out_interface", "output", "o"),
@@ -136,7 +137,7 @@ MATCHES: Final = Table(
         ),
         Key(
             "dport",
-            listed(PORTS),
+            or_set(listed(PORTS), "dport"),
             f"one or a list of: {packet_values.PORT}",
             "the destination port; without proto, of any protocol that has ports",
             also=("destination_port", "dst_port", "dports", "dpt", "port", "ports"),
@@ -144,7 +145,7 @@ MATCHES: Final = Table(
         ),
         Key(
             "sport",
-            listed(PORTS),
+            or_set(listed(PORTS), "sport"),
             f"one or a list of: {packet_values.PORT}",
             "the source port; without proto, of any protocol that has ports",
             also=("source_port", "src_port", "sports", "spt"),
@@ -152,7 +153,7 @@ MATCHES: Final = Table(
         ),
         Key(
             "src",
-            listed(ADDRESSES),
+            or_set(listed(ADDRESSES), "src"),
             f"one or a list of: {ADDRESS}",
             "the source address; IPv4 and IPv6 may be mixed",
             also=("source", "saddr", "source_address", "s", "from"),
@@ -160,7 +161,7 @@ MATCHES: Final = Table(
         ),
         Key(
             "dst",
-            listed(ADDRESSES),
+            or_set(listed(ADDRESSES), "dst"),
             f"one or a list of: {ADDRESS}",
             "the destination address; IPv4 and IPv6 may be mixed",
             also=("destination", "daddr", "dest", "destination_address", "d", "to"),
@@ -235,6 +236,7 @@ MATCHES: Final = Table(
         *PACKET_KEYS,
         *LINK_KEYS,
         *TIME_KEYS,
+        USE_KEY,
         *CONNECTION_KEYS,
         *PAYLOAD_KEYS,
         *RATE_KEYS,
@@ -248,6 +250,9 @@ def make_matches(read: dict[str, object], node: Mapping, *, inverted: bool) -> l
     matches: list[Match] = []
     for name, value in read.items():
         key, _ = node.entries[name]
-        kind = KINDS.get(name, name)
-        matches.append(Match(name, kind, inverted, cast("MatchValue", value), key.line, key.column))
+        if isinstance(value, SetUse):
+            kind, asked = SET_KIND, cast("MatchValue", (value.name, *(value.of or (name,))))
+        else:
+            kind, asked = KINDS.get(name, name), cast("MatchValue", value)
+        matches.append(Match(name, kind, inverted, asked, key.line, key.column))
     return matches

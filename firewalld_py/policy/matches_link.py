@@ -7,6 +7,7 @@ from typing import Final
 
 from firewalld_py.policy.keys import Key
 from firewalld_py.policy.lists import plain_list
+from firewalld_py.policy.set_uses import or_set
 from firewalld_py.policy.shapes import Text, reads
 from firewalld_py.policy.values import named, unexpected
 
@@ -35,7 +36,7 @@ def mac(text: str) -> str:
 LINK_KEYS: Final = (
     Key(
         "source_mac",
-        plain_list(mac, MAC),
+        or_set(plain_list(mac, MAC), "source_mac"),
         f"one or a list of: {MAC}",
         "the Ethernet address of the host or router that sent the packet over the last link; what "
         "came over another kind of link has none, and meets the inverse no more. Not in output",

@@ -29,6 +29,7 @@ Verdict = Literal["accept", "drop", "reject", "notrack", "continue", "jump", "go
 #   regex       as contains
 #   payload     (offset, hexadecimal octets)   contains   (from, to, hexadecimal octets of each)
 #   limit       (rate, burst, per, mask, mask6, over, max)
+#   set         its name, then what of the packet is asked for (src, dport)
 #   original_src, reply_dport, connection_proto ...   as src, dport, proto
 MatchValue = (
     int
@@ -71,9 +72,18 @@ class Mark:
     mask: int
 
 
+@dataclass(frozen=True, slots=True)
+class SetTarget:
+    """What is added to a set or removed from it; `lifetime` None: the set's own, 0: for ever."""
+
+    name: str
+    of: tuple[str, ...]
+    lifetime: int | None = None
+
+
 # Per kind of target:
-#   mark, connmark   Mark         label   tuple of numbers
-TargetValue = Mark | tuple[int, ...]
+#   mark, connmark   Mark         label   tuple of numbers      add, remove   SetTarget
+TargetValue = Mark | SetTarget | tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +154,27 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class Set:
+    """A set; `type` are words of rules.set_elements, `file`, `line` and `column` its place.
+
+    `elements` are those that the files have: (size, records) as rules/build_sets.py wants them.
+    `element_files` are the files they come from, beside this one.
+    """
+
+    name: str
+    type: tuple[str, ...]
+    file: str
+    line: int
+    column: int
+    elements: tuple[tuple[int, bytes], ...]
+    element_files: tuple[str, ...]
+    lifetime: int
+    maximum: int
+    counters: bool
+    persist: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """A whole rule file and what it includes. Chains that do not stand in it are not here.
 
@@ -156,6 +187,7 @@ class Policy:
     chains: tuple[Chain, ...]
     tests: tuple[RuleTest, ...] = ()
     files: tuple[str, ...] = ()
+    sets: tuple[Set, ...] = ()
 
     def rule_count(self) -> int:
         """The number of rules in all chains."""

@@ -107,7 +107,8 @@ class _Maker:
         if isinstance(shape, AnyOf):
             return {"anyOf": self.options(shape)}
         if isinstance(shape, OneOrMore):
-            item = self.element(self.shape(shape.item))
+            reading = self.reading  # tables below have keys of their own
+            item = self.element(self.shape(shape.item), reading)
             return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]}
         if isinstance(shape, Rows):
             return {"type": ["array", "null"], "items": self.shape(shape.item)}
@@ -122,10 +123,14 @@ class _Maker:
         said = isinstance(shape, Text) and shape.pattern
         return scalar(shape) | ({"patternErrorMessage": f"expected {self.form}"} if said else {})
 
-    def element(self, item: Schema) -> Schema:
+    def element(self, item: Schema, reading: str) -> Schema:
         """A reference to what may stand alone or in a list, defined under its first key's name."""
         text = json.dumps(item)
-        name = self.elements.setdefault(text, f"element_of_{self.reading}")
+        if text not in self.elements:
+            name = f"element_of_{reading}"
+            taken = name in self.definitions
+            self.elements[text] = f"{name}_{len(self.definitions)}" if taken else name
+        name = self.elements[text]
         self.definitions[name] = item
         return {"$ref": f"#/$defs/{name}"}
 

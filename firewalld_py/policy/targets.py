@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from firewalld_py.policy.model import Mark, Target
+from firewalld_py.policy.model import Mark, SetTarget, Target
 
 _ALL_BITS: Final = 0xFFFFFFFF
 
@@ -36,10 +36,37 @@ def _labels_text(labels: tuple[int, ...]) -> str:
     return ", ".join(str(number) for number in labels)
 
 
+def _encode_add(target: SetTarget) -> list[object]:
+    return [target.name, list(target.of), target.lifetime]
+
+
+def _encode_remove(target: SetTarget) -> list[object]:
+    return [target.name, list(target.of)]
+
+
+def _add_text(target: SetTarget) -> str:
+    lifetime = "" if target.lifetime is None else f" for {duration_text(target.lifetime)}"
+    return f"{', '.join(target.of)} to set {target.name}{lifetime}"
+
+
+def _remove_text(target: SetTarget) -> str:
+    return f"{', '.join(target.of)} from set {target.name}"
+
+
+def duration_text(seconds: int) -> str:
+    """A time as one would write it; 0 is for ever."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s" if seconds else "ever"
+
+
 KINDS: Final[dict[str, Kind]] = {
     "mark": Kind(_encode_mark, _mark_text),
     "connmark": Kind(_encode_mark, _mark_text, of_connection=True),
     "label": Kind(list, _labels_text, of_connection=True),
+    "add": Kind(_encode_add, _add_text),
+    "remove": Kind(_encode_remove, _remove_text),
 }
 
 

@@ -26,7 +26,8 @@ from firewalld_py.policy.matches_link import LINK_KINDS
 from firewalld_py.policy.model import Policy
 from firewalld_py.policy.packet_octets import Talk, interface_indexes, meta_of
 from firewalld_py.policy.rule_tests import RuleTest, Step
-from firewalld_py.rules.build import build_ruleset, plan_rules
+from firewalld_py.policy.set_uses import SET_KIND
+from firewalld_py.rules.build import build_ruleset, plan_rules, plan_sets
 from firewalld_py.rules.machine import Machine
 from firewalld_py.rules.ruleset import Ruleset
 
@@ -102,27 +103,44 @@ def failed_tests(
 
 def keeps_something(plan: Plan) -> bool:
     """Whether rules may remember something from packet to packet (a limit's tokens)."""
-    kinds = {str(match[0]) for _chain, rule in plan_rules(plan) for match in rule["match"]}
-    return not kinds <= KEEP_NOTHING
+    return not kinds_of(plan) <= KEEP_NOTHING
+
+
+def kinds_of(plan: Plan) -> set[str]:
+    """The kinds of condition that there are."""
+    return {str(match[0]) for _chain, rule in plan_rules(plan) for match in rule["match"]}
 
 
 class _Trial:
     """A plan under test."""
 
     def __init__(self, plan: Plan, config: Config, more_helpers: list[Helper]) -> None:
-        self._plan = plan
         self._settings = make_settings(config.conntrack.numbers())
         self._more_helpers = more_helpers
         self._machine = Machine()
-        self._shared: Ruleset | None = None
         self._names = {str(rule["name"]) for _chain, rule in plan_rules(plan)}
-        if not keeps_something(plan):
-            self._shared = build_ruleset(plan, self._machine)
+        self._first = build_ruleset(plan, self._machine)
+        self._is_first = True
+        self._is_shared = kinds_of(plan) <= KEEP_NOTHING | {SET_KIND}
+        # Its sets take their elements from the first: there may be very many.
+        sets = {name: {**one, "elements": []} for name, one in plan_sets(plan).items()}
+        self._plan = {**plan, "sets": sets}
+
+    def _fresh(self) -> Ruleset:
+        """A rule set that remembers nothing."""
+        if self._is_shared or self._is_first:
+            ruleset = self._first
+        else:
+            ruleset = build_ruleset(self._plan, self._machine)
+        self._is_first = False
+        for name, one in ruleset.sets.items():
+            one.begin_anew(self._first.sets[name])
+        return ruleset
 
     def run(self, test: RuleTest) -> Outcome:
         """Send its packets; the first that fares otherwise than expected ends it."""
         indexes = interface_indexes([step.packet for step in test.steps])
-        ruleset = self._shared or build_ruleset(self._plan, self._machine)
+        ruleset = self._fresh()
         ruleset.interfaces.set_names({index: name for name, index in indexes.items()})
         conntrack = Conntrack(self._settings, more_helpers=self._more_helpers)
         firewall, talk, now = Firewall(ruleset, conntrack), Talk(), START

@@ -296,6 +296,14 @@ class Set:
         self.dynamic = before.dynamic
         return True
 
+    def begin_anew(self, like: Set) -> None:
+        """Have the static elements of a set of the same type (or of this one), and no others."""
+        self.networks_v4 = like.networks_v4
+        self.networks_v6 = like.networks_v6
+        self.static = like.static
+        self.dynamic = Table(self.kinds)
+        self.changes.note()
+
     def part(self, start: int, places: int, now: float) -> tuple[list[Listed], int]:
         """The elements in so many places from this one on, and where the next part begins.
 

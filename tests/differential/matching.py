@@ -26,7 +26,7 @@ from tests.plans import plan, rule, template
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from firewalld_py.rules.machine import Machine
     from firewalld_py.rules.ruleset import Ruleset
@@ -42,11 +42,15 @@ _OUR_FTP: Final = rule(
 
 
 class Pair(NamedTuple):
-    """One condition: iptables' words for IPv4 and IPv6, "" where it has none, and ours in YAML."""
+    """One condition: iptables' words for IPv4 and IPv6, "" where it has none, and ours in YAML.
+
+    One that `acts` has its target with it, on both sides, and is not compared itself.
+    """
 
     v4: str
     v6: str
     ours: str
+    acts: bool = False
 
 
 def both(words: str, ours: str) -> Pair:
@@ -82,11 +86,22 @@ class Matched:
 class MatchingJudges:
     """Both sides with the same pairs. Use it as a context."""
 
-    def __init__(self, pairs: list[Pair], dropping: list[Pair] | None = None) -> None:
-        """`dropping` are the pairs whose match may drop a packet."""
+    def __init__(
+        self,
+        pairs: list[Pair],
+        dropping: list[Pair] | None = None,
+        heading: str = "",
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
+        """`dropping` are the pairs whose match may drop a packet.
+
+        `heading` stands before our rules; `prepare` is called in the kernel's namespace before its
+        rules are made.
+        """
         self.pairs = [*pairs, *(dropping or ())]
         self._sure = len(pairs)
-        self._ruleset = our_rules(self.pairs)
+        self._prepare = prepare
+        self.ruleset = our_rules(self.pairs, heading=heading)
         self._kernel = KernelJudge(self._set_up)
 
     def __enter__(self) -> Self:
@@ -100,7 +115,7 @@ class MatchingJudges:
         """Send a sequence through both, each with an empty table."""
         self._kernel.flush()
         self._kernel.use(sequence.switches)
-        ours = _CountingJudge(sequence.switches, self._ruleset)
+        ours = _CountingJudge(sequence.switches, self.ruleset)
         for place, sent in enumerate(sequence.packets):
             _, forwarded = self._kernel.judge(sent.data)
             said = self._said()
@@ -138,7 +153,7 @@ class MatchingJudges:
         return {
             number
             for number, pair in enumerate(self.pairs[:end])
-            if (pair.v4 if version == 4 else pair.v6)
+            if not pair.acts and (pair.v4 if version == 4 else pair.v6)
         }
 
     def _said(self) -> list[str]:
@@ -151,17 +166,23 @@ class MatchingJudges:
                 return prefixes
 
     def _set_up(self) -> None:
+        if self._prepare is not None:
+            self._prepare()
         for command, words in (
             ("iptables-restore", [pair.v4 for pair in self.pairs]),
             ("ip6tables-restore", [pair.v6 for pair in self.pairs]),
         ):
-            lines = [("", BEGIN), *((text, str(n)) for n, text in enumerate(words) if text)]
-            rules = [
-                f"-A PREROUTING {text} -j NFLOG --nflog-group {LOG_GROUP} --nflog-prefix {prefix}"
-                for text, prefix in [*lines, ("", END)]
-            ]
-            run([command], "\n".join([_FTP, "*mangle", *rules, "COMMIT", ""]))
+            rules = [_telling("", BEGIN)]
+            for number, (text, pair) in enumerate(zip(words, self.pairs, strict=True)):
+                if text:
+                    rules.append(text if pair.acts else _telling(text, str(number)))
+            lines = [f"-A PREROUTING {rule}" for rule in (*rules, _telling("", END))]
+            run([command], "\n".join([_FTP, "*mangle", *lines, "COMMIT", ""]))
         self._log: socket.socket = open_log(LOG_GROUP)
+
+
+def _telling(words: str, prefix: str) -> str:
+    return f"{words} -j NFLOG --nflog-group {LOG_GROUP} --nflog-prefix {prefix}"
 
 
 def has_ah(data: bytes) -> bool:
@@ -189,13 +210,14 @@ class _CountingJudge(OurJudge):
         return {number for number, hits in enumerate(self._hits) if hits != before[number]}
 
 
-def our_rules(pairs: Iterable[Pair], machine: Machine | None = None) -> Ruleset:
+def our_rules(pairs: Iterable[Pair], machine: Machine | None = None, heading: str = "") -> Ruleset:
     """A rule for each pair that lets packets go on, and at the end the one for DROP_MARK."""
-    lines = ["version: 1", "filter:", "  forward:", "    rules:"]
-    lines += [f"      - {{{pair.ours}, action: drop}}" for pair in pairs]
+    lines = ["version: 1", heading, "filter:", "  forward:", "    rules:"]
+    lines += [f"      - {{{pair.ours}{'' if pair.acts else ', action: drop'}}}" for pair in pairs]
     policy, problems = parse_rules("\n".join([*lines, ""]), "pairs")
     assert policy is not None, "\n".join(str(problem) for problem in problems)
-    rules = compile_policy(policy, Config())["filter"]["forward"]["rules"]
-    going_on = [{**made, "verdict": "continue"} for made in rules]
+    made = compile_policy(policy, Config())
+    going_on = [{**one, "verdict": "continue"} for one in made["filter"]["forward"]["rules"]]
     dropped = rule("drop", ("mark", [[DROP_MARK, 0xFFFFFFFF]]))
-    return build_ruleset(plan([*going_on, dropped], prerouting=[_OUR_FTP]), machine)
+    whole = plan([*going_on, dropped], prerouting=[_OUR_FTP], sets=made.get("sets"))
+    return build_ruleset(whole, machine)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from firewalld_py.policy.targets import KINDS
+from firewalld_py.rules.build_sets import SET_TARGETS
 from firewalld_py.rules.build_targets import TARGETS
 from firewalld_py.rules.targets import ConnmarkTarget, LabelTarget, MarkTarget
 
@@ -26,7 +27,7 @@ def test_each_kind_makes_its_target() -> None:
 
 
 def test_every_kind_of_the_language_can_be_built() -> None:
-    assert TARGETS.keys() == KINDS.keys()
+    assert {*TARGETS, *SET_TARGETS} == KINDS.keys()
 
 
 @pytest.mark.parametrize(

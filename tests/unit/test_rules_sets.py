@@ -204,6 +204,19 @@ def test_a_reload_keeps_dynamic_elements_if_the_type_is_the_same() -> None:
     assert other.dynamic.count == 0
 
 
+def test_a_set_can_begin_anew_with_the_static_elements_of_another() -> None:
+    first = blocked("10.0.0.0/8", "fd00::/16")
+    first.add(octets("203.0.113.9"), HOST, FOREVER, 0.0)
+    again = blocked()
+    again.begin_anew(first)
+    first.begin_anew(first)
+    for of in (first, again):
+        assert of.contains(octets("10.1.1.1"), 0.0)
+        assert of.contains(octets("fd00::1"), 0.0)
+        assert not of.contains(octets("203.0.113.9"), 0.0)
+    assert first.changes.count == 2
+
+
 def test_changes_are_counted_for_all_sets_together() -> None:
     changes = Changes()
     first = Set("first", ["address"], changes=changes)
