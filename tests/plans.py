@@ -45,8 +45,10 @@ def log(prefix: str = "", rate: float = 10.0, burst: int = 20, level: int = 4) -
     return {"prefix": prefix, "level": level, "rate": rate, "burst": burst}
 
 
-def template(zone: int = 0, helper: str = "", timeouts: dict[str, int] | None = None) -> Plan:
-    """A raw rule's `template`."""
+def template(
+    zone: int | None = None, helper: str = "", timeouts: dict[str, int] | None = None
+) -> Plan:
+    """A raw rule's `template`; `zone` is None where it says nothing of it."""
     return {"zone": zone, "helper": helper, "timeouts": timeouts}
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from firewalld_py.cli import exits
 from firewalld_py.imports.document import described, make_document
 from firewalld_py.imports.iptables import import_families
+from firewalld_py.imports.nft import FROM_NFT, import_nft
+from firewalld_py.imports.nft_file import NftError, read_nft
 from firewalld_py.imports.policies import TOOLS
 from firewalld_py.imports.save_file import SavedFile, SaveError, read_save
 from firewalld_py.imports.steps import Left
@@ -30,28 +32,23 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     )
     saved.add_argument("file", metavar="FILE", help="what iptables-save printed; - reads it")
     saved.add_argument("--ip6", metavar="FILE", help="what ip6tables-save printed")
-    saved.add_argument("-o", "--output", metavar="FILE", help="write there, not to the output")
+    listed = formats.add_parser(
+        "nft-json",
+        help="what nft -j list ruleset prints",
+        description="Make a rules.yaml from what `nft -j list ruleset` printed. What cannot be "
+        "said exactly is left out and listed, as for iptables-save.",
+    )
+    listed.add_argument("file", metavar="FILE", help="what nft printed; - reads it")
+    for one in (saved, listed):
+        one.add_argument("-o", "--output", metavar="FILE", help="write there, not to the output")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Import; returns the exit code."""
-    files: dict[int, SavedFile] = {}
-    for version, name in ((4, arguments.file), (6, arguments.ip6)):
-        if name is None:
-            continue
-        try:
-            saved = read_save(_text(name))
-        except (OSError, SaveError) as error:
-            reason = f" {error.strerror}" if isinstance(error, OSError) else str(error)
-            print(f"{name}:{reason}", file=sys.stderr)
-            return exits.FAILURE
-        alone = arguments.ip6 is None
-        if saved.command and saved.command != TOOLS[version] and not alone:
-            print(f"{name}: {saved.command}-save printed this", file=sys.stderr)
-            return exits.FAILURE
-        of_six = saved.command == TOOLS[6] if alone else version == 6
-        files[6 if of_six else 4] = saved
-    text, left = make_document(import_families(files))
+    made = _nft(arguments) if arguments.format == "nft-json" else _iptables(arguments)
+    if made is None:
+        return exits.FAILURE
+    text, left = made
     if arguments.output is None:
         sys.stdout.write(text)
     else:
@@ -62,6 +59,40 @@ def run(arguments: argparse.Namespace) -> int:
             return exits.FAILURE
     _tell(left)
     return exits.FAILURE if left else exits.OK
+
+
+def _iptables(arguments: argparse.Namespace) -> tuple[str, list[Left]] | None:
+    """The rule file and what was left out; None if that was told already."""
+    files: dict[int, SavedFile] = {}
+    for version, name in ((4, arguments.file), (6, arguments.ip6)):
+        if name is None:
+            continue
+        try:
+            saved = read_save(_text(name))
+        except (OSError, SaveError) as error:
+            reason = f" {error.strerror}" if isinstance(error, OSError) else str(error)
+            print(f"{name}:{reason}", file=sys.stderr)
+            return None
+        alone = arguments.ip6 is None
+        if saved.command and saved.command != TOOLS[version] and not alone:
+            print(f"{name}: {saved.command}-save printed this", file=sys.stderr)
+            return None
+        of_six = saved.command == TOOLS[6] if alone else version == 6
+        files[6 if of_six else 4] = saved
+    return make_document(import_families(files))
+
+
+def _nft(arguments: argparse.Namespace) -> tuple[str, list[Left]] | None:
+    """The same of what nft printed."""
+    name = arguments.file
+    try:
+        return make_document([import_nft(read_nft(_text(name)))], [FROM_NFT])
+    except OSError as error:
+        print(f"{name}: {error.strerror}", file=sys.stderr)
+    except NftError as error:
+        for fault in error.faults:
+            print(f"{name}:{fault}", file=sys.stderr)
+    return None
 
 
 def _text(name: str) -> str:

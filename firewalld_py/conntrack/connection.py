@@ -65,17 +65,19 @@ class Template:
     """What raw rules say of a packet before it is tracked, as the target CT does.
 
     `zone` (0 to 65535; 0 is where all are that no rule puts elsewhere) counts for every packet: it
-    says in which of the tables, so to speak, the packet's connection is looked up. `helper` ("" for
-    none) and `timeouts` (None: those of the settings) are given to a connection that it opens.
+    says in which of the tables, so to speak, the packet's connection is looked up; `says_zone` is
+    whether a rule spoke of it. `helper` ("" for none) and `timeouts` (None: those of the settings)
+    are given to a connection that it opens.
     """
 
-    __slots__ = ("helper", "timeouts", "zone")
+    __slots__ = ("helper", "says_zone", "timeouts", "zone")
 
     def __init__(
-        self, zone: int = 0, helper: str = "", timeouts: dict[str, int] | None = None
+        self, zone: int | None = None, helper: str = "", timeouts: dict[str, int] | None = None
     ) -> None:
         """`timeouts` are seconds by name; those that are not named have their defaults."""
-        self.zone = zone
+        self.zone = 0 if zone is None else zone
+        self.says_zone = zone is not None
         self.helper = helper
         self.timeouts = None if timeouts is None else Timeouts(timeouts)
 
@@ -83,12 +85,35 @@ class Template:
         """What both say together; of what both speak of, this one's word counts."""
         if earlier is NO_TEMPLATE:
             return self
-        both = Template(self.zone or earlier.zone, self.helper or earlier.helper)
+        both = Template(None, self.helper or earlier.helper)
+        both.zone = self.zone if self.says_zone else earlier.zone
+        both.says_zone = self.says_zone or earlier.says_zone
         both.timeouts = earlier.timeouts if self.timeouts is None else self.timeouts
         return both
 
 
 NO_TEMPLATE: Final = Template()
+
+
+class Tally:
+    """How many connections a rule counts under one key, for as long as there are any.
+
+    `of_key` is where the rule finds it. A connection leaves when it is closed or gone, so that
+    nobody ever has to look whether those that were counted still live.
+    """
+
+    __slots__ = ("connections", "key", "of_key")
+
+    def __init__(self, key: bytes, of_key: dict[bytes, Tally]) -> None:
+        self.connections = 0
+        self.key = key
+        self.of_key = of_key
+
+    def leave(self) -> None:
+        """One connection less; with the last one the key is forgotten."""
+        self.connections -= 1
+        if self.connections == 0:
+            del self.of_key[self.key]
 
 
 @mypyc_attr(acyclic=True)
@@ -97,10 +122,11 @@ class Extension:
 
     `helper` reads the connection's payload, "" for none, and keeps what it has to remember in
     `helper_state`. `master` is the connection whose helper expected this one. `labels` are LABELS
-    bits. `timeouts` are those of a rule, None where the settings' hold.
+    bits. `timeouts` are those of a rule, None where the settings' hold. `tallies` are those that
+    count it, None for most.
     """
 
-    __slots__ = ("helper", "helper_state", "labels", "master", "timeouts")
+    __slots__ = ("helper", "helper_state", "labels", "master", "tallies", "timeouts")
 
     def __init__(self) -> None:
         self.helper = ""
@@ -108,6 +134,7 @@ class Extension:
         self.labels = 0
         self.master: Connection | None = None
         self.timeouts: Timeouts | None = None
+        self.tallies: list[Tally] | None = None
 
 
 class Remembered:
@@ -222,15 +249,15 @@ class Connection:
         return None if self.extension is None else self.extension.master
 
     def zone(self) -> int:
-        return zone_of(self.original_key)
+        return zone_of(self.original_wide) if self.original_wide else 0
 
     def labels(self) -> int:
         return 0 if self.extension is None else self.extension.labels
 
     def change_mark(self, value: int, mask: int) -> int:
-        """Set the bits of the mark that are in `mask`; the changes that this is."""
+        """Clear the bits in `mask`, then turn those of `value` round; the changes that this is."""
         before = self.mark
-        self.mark = before & ~mask | value
+        self.mark = before & ~mask ^ value
         return 0 if self.mark == before else MARK_CHANGED
 
     def add_labels(self, labels: int) -> int:
@@ -239,6 +266,34 @@ class Connection:
             return 0
         self.extended().labels |= labels
         return LABELS_CHANGED
+
+    def is_in(self, tally: Tally) -> bool:
+        """Whether the tally counts it."""
+        if self.extension is None or self.extension.tallies is None:
+            return False
+        return tally in self.extension.tallies
+
+    def join(self, tally: Tally) -> None:
+        """Be counted, once, until it leaves all tallies."""
+        extension = self.extended()
+        if extension.tallies is None:
+            extension.tallies = [tally]
+        else:
+            extension.tallies.append(tally)
+        tally.connections += 1
+        tally.of_key[tally.key] = tally
+
+    def leave_tallies(self) -> None:
+        """Be counted no longer."""
+        if self.extension is None or self.extension.tallies is None:
+            return
+        for tally in self.extension.tallies:
+            tally.leave()
+        self.extension.tallies = None
+
+    def is_closed(self) -> bool:
+        """Whether both its ends are through with it, so that nobody counts it any more."""
+        return False
 
     def protocol_state(self) -> int:
         """The number of the state that its protocol's table has for it; 0 where there is none."""

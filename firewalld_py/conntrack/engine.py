@@ -137,6 +137,7 @@ class Conntrack(Watcher):
         extension = connection.extension
         if extension is None or connection.status & CONFIRMED:
             return
+        connection.leave_tallies()
         if self.expectations.size:
             self.expectations.forget_master(connection)
         if extension.master is not None:
@@ -161,6 +162,7 @@ class Conntrack(Watcher):
         if self.expectations.size:
             self.expectations.forget_master(connection)
         if connection.extension is not None:
+            connection.leave_tallies()
             self._extended_destroyed(connection, connection.extension)
         if self.watcher is not None:
             self.watcher.destroyed(connection)
@@ -185,6 +187,8 @@ class Conntrack(Watcher):
         if result == OK:
             if direction == REPLY:
                 connection.status |= SEEN_REPLY
+            if connection.extension is not None and connection.is_closed():
+                connection.leave_tallies()
             return CtInfo(state, direction, connection)
         if result == REMOVE:
             # It is counted (nf_ct_kill_acct()), and rules see that there was an answer.

@@ -7,7 +7,7 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr, u8
 
 from firewalld_py.conntrack.connection import ORIGINAL, Connection
-from firewalld_py.conntrack.tcp_states import CLASS_NONE, CLOSING_STATES
+from firewalld_py.conntrack.tcp_states import CLASS_NONE, CLOSE, CLOSING_STATES, TIME_WAIT
 
 # What is known of one side, or of an ignored SYN (include/uapi/…/nf_conntrack_tcp.h).
 FLAG_WINDOW_SCALE: Final = 0x01
@@ -114,6 +114,9 @@ class TcpConnection(Connection):
 
     def may_be_forgotten(self, now: float) -> bool:
         return self.state in CLOSING_STATES or super().may_be_forgotten(now)
+
+    def is_closed(self) -> bool:
+        return self.state in (TIME_WAIT, CLOSE)  # already_closed() of nf_conncount.c
 
     def protocol_state(self) -> int:
         return self.state

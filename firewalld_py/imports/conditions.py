@@ -15,17 +15,18 @@ MAX_ALTERNATIVES: Final = 64  # that one rule may become; then it cannot be expr
 TRACKED: Final[Ranges] = ((0, 2),)  # new, established, related: there is a connection
 NOT_TRACKED: Final[Ranges] = ((3, 4),)  # invalid, untracked
 STATE_TOP: Final = 4
-# In this order a part may rely on those before it: ports on proto, connmark on state.
+# In this order a part may rely on those before it: addresses on the family, ports on proto.
 KEYS: Final = (
-    *("state", "proto", "in", "out", "src", "dst", "sport", "dport", "icmp"),
+    *("family", "state", "proto", "in", "out", "src", "dst", "sport", "dport", "icmp"),
     *("tcp_flags", "tcp_option", "mss", "length", "ttl", "dscp", "tos", "ipv6_header"),
     *("source_mac", "packet_type"),
-    *("mark", "connmark", "label", "direction", "status", "helper", "expires"),
+    *("mark", "connmark", "label", "zone", "direction", "status", "helper", "expires"),
     *("packets", "octets", "connection_proto"),
     *("original_src", "original_dst", "original_sport", "original_dport"),
     *("reply_src", "reply_dst", "reply_sport", "reply_dport", "payload", "contains"),
     *("every", "probability", "limit", "quota"),
 )
+_PLACES: Final = {key: place for place, key in enumerate(KEYS)}
 # What is asked of a connection: without one neither it nor its inverse matches.
 OF_CONNECTION: Final = ("connmark", "label")
 
@@ -98,14 +99,14 @@ class Interface(NamedTuple):
     def both(self, other: Interface) -> Interface | None:
         wanted = self.wanted or other.wanted
         if self.wanted and other.wanted:
-            if _covers(other.wanted, self.wanted):
+            if covers(other.wanted, self.wanted):
                 wanted = self.wanted
-            elif _covers(self.wanted, other.wanted):
+            elif covers(self.wanted, other.wanted):
                 wanted = other.wanted
             else:
                 return None
         unwanted = tuple(dict.fromkeys(self.unwanted + other.unwanted))
-        if wanted and any(_covers(pattern, wanted) for pattern in unwanted):
+        if wanted and any(covers(pattern, wanted) for pattern in unwanted):
             return None
         if wanted and not wanted.endswith("*"):
             unwanted = ()
@@ -123,7 +124,7 @@ class Interface(NamedTuple):
         return not self.wanted and not self.unwanted
 
 
-def _covers(pattern: str, other: str) -> bool:
+def covers(pattern: str, other: str) -> bool:
     """Whether every name that fits `other` fits `pattern`."""
     if pattern.endswith("*"):
         return other.startswith(pattern[:-1])
@@ -191,18 +192,39 @@ Part = Numbers | Interface | Bits | Words
 Conditions = dict[str, Part]
 
 
+FAMILIES: Final = (4, 6)  # what the numbers of a `family` part stand for
+
+
+def family(version: int) -> Conditions:
+    """Packets of an IP version."""
+    place = FAMILIES.index(version)
+    return {"family": Numbers(((place, place),), 1)}
+
+
+def of_family(version: int, conditions: Conditions) -> tuple[int, Conditions]:
+    """The IP version that conditions are for, 0 for both, and the conditions without it."""
+    part = conditions.get("family")
+    if not isinstance(part, Numbers):
+        return version, conditions
+    rest = {key: one for key, one in conditions.items() if key != "family"}
+    return FAMILIES[part.ranges[0][0]], rest
+
+
 def conjoined(first: Conditions, second: Conditions) -> Conditions | None:
     """Both; None if no packet can meet them."""
     result = dict(first)
-    for key, part in second.items():
+    for key, part in sorted(second.items(), key=lambda item: item[0] != "family"):
         if key in result:
+            if type(part) is not type(result[key]):
+                raise AskedTwice(f"{key} cannot be asked for in two ways in one rule")
             both = result[key].both(part)  # type: ignore[arg-type]
             if both is None:
                 return None
             result[key] = both
         else:
             result[key] = part
-    return {key: result[key] for key in KEYS if key in result and not result[key].is_any()}
+    order = sorted(result, key=_PLACES.__getitem__)  # a key that is not in KEYS must not be lost
+    return {key: result[key] for key in order if not result[key].is_any()}
 
 
 def states(ranges: Ranges) -> Conditions:

@@ -38,6 +38,7 @@ class Document:
 
     families: list[Family]
     left: list[Left] = field(default_factory=list)
+    head: list[str] = field(default_factory=list)
     refused: dict[int, str] = field(default_factory=dict)  # by the entry's id
     lines: list[str] = field(default_factory=list)
     rules_at: dict[int, Entry] = field(default_factory=dict)
@@ -55,9 +56,10 @@ class Written:
     entries: list[Entry]
 
 
-def make_document(families: list[Family]) -> tuple[str, list[Left]]:
-    """The text of the rule file, and all that was left out."""
+def make_document(families: list[Family], head: list[str] | None = None) -> tuple[str, list[Left]]:
+    """The text of the rule file, and all that was left out; `head` says what it was made from."""
     document = Document(families, [left for family in families for left in family.left])
+    document.head = head or _head(families)
     names = [(table, name.lower()) for table, name in CHAINS]
     names += [key for family in families for key in family.chains]
     chains = {(table, name): _merged(families, table, name) for table, name in dict.fromkeys(names)}
@@ -76,8 +78,18 @@ def make_document(families: list[Family]) -> tuple[str, list[Left]]:
                 _refuse(document, entry, NotExpressible(problem.message))
         assert len(document.refused) > before, problems[0].shown()
         _lose(document, chains.values())
-    left = sorted(document.left, key=lambda one: one.source[:2])
+    left = sorted(document.left, key=_place)
     return "\n".join(document.lines + _told(left)) + "\n", left
+
+
+def _head(families: list[Family]) -> list[str]:
+    """What a file of iptables' rules begins with."""
+    tools = " and ".join(f"{TOOLS[family.version]}-save" for family in families)
+    lines = [f"Made from {tools} by `firewalld-py import`."]
+    if len(families) == 1:
+        other = 10 - families[0].version
+        lines.append(f"IPv{other} was not given: it meets the policies alone.")
+    return lines
 
 
 def _merged(families: list[Family], table: str, name: str) -> Written:
@@ -95,7 +107,7 @@ def _merged(families: list[Family], table: str, name: str) -> Written:
         if chain.packets
     ]
     if len(steps) == 1:
-        return Written(policy, notes, [Entry(step, step.family) for step in steps[0]])
+        return Written(policy, notes, [Entry(step, step.family or None) for step in steps[0]])
     return Written(policy, notes, _woven(*steps))
 
 
@@ -110,8 +122,8 @@ def _woven(first: list[Step], second: list[Step]) -> list[Entry]:
             for one, other in zip(first[start:end], second[other_start:other_end], strict=True):
                 entries.append(Entry(one, None, (other,)))
             continue
-        entries += [Entry(step, step.family) for step in first[start:end]]
-        entries += [Entry(step, step.family) for step in second[other_start:other_end]]
+        entries += [Entry(step, step.family or None) for step in first[start:end]]
+        entries += [Entry(step, step.family or None) for step in second[other_start:other_end]]
     return entries
 
 
@@ -127,12 +139,8 @@ def _key(step: Step) -> object:
 
 def _write(document: Document, chains: Chains) -> None:
     """All lines of the file but for what is told at its end."""
-    tools = " and ".join(f"{TOOLS[family.version]}-save" for family in document.families)
-    document.lines = [f"# Made from {tools} by `firewalld-py import`."]
+    document.lines = [f"# {line}" for line in document.head]
     document.rules_at = {}
-    if len(document.families) == 1:
-        other = 10 - document.families[0].version
-        document.lines.append(f"# IPv{other} was not given: it meets the policies alone.")
     document.lines += ["version: 1"]
     for table in ("raw", "filter"):
         before = len(document.lines)
@@ -213,8 +221,10 @@ def _lose(document: Document, chains: Iterable[Written]) -> None:
         for entry in chain.entries:
             steps = (entry.step, *entry.others)
             for step in steps:
-                if step.family in lost and id(entry) not in document.refused:
-                    source = lost[step.family]
+                # A rule of both IP versions has the family 0.
+                after = [own for own in lost if own == step.family or 0 in (own, step.family)]
+                if after and id(entry) not in document.refused:
+                    source = lost[after[0]]
                     where = source.where if source else "a rule"
                     reason = f"it comes after {where}, which lets some packets leave here"
                     if not step.is_left_out():
@@ -257,6 +267,11 @@ def _name(step: Step, names: dict[str, int]) -> str:
 def visible(text: str) -> str:
     """The text with a question mark for all that could not be seen in the file."""
     return "".join("?" if not one.isprintable() or HIDDEN.match(one) else one for one in text)
+
+
+def _place(left: Left) -> tuple[str, int]:
+    """By which what is told is sorted: the file, then the place in it."""
+    return left.source.where.partition(" ")[0].partition("[")[0], left.source.order
 
 
 def _told(left: list[Left]) -> list[str]:

@@ -15,12 +15,12 @@ from firewalld_py.imports.conditions import (
     NotExpressible,
     all_others,
     conjoined,
+    of_family,
 )
-from firewalld_py.imports.iptables_targets import action_of
 from firewalld_py.imports.raw_chain import in_kernels_way
+from firewalld_py.imports.rule_table import RuleTable, left_out, policy
 from firewalld_py.imports.ruling import Ruling
 from firewalld_py.imports.save_file import SavedChain
-from firewalld_py.imports.saved_table import SavedTable, left_out, policy
 from firewalld_py.imports.steps import NO_INTERFACE, Left, Step
 from firewalld_py.policy.model import Action
 
@@ -32,7 +32,7 @@ _LASTING: Final = ("mark", "connmark", "label")
 class Inliner:
     """Converts one chain of a raw table; `limited` are lines of rules whose limit is in use."""
 
-    def __init__(self, table: SavedTable, base: SavedChain, limited: set[int]) -> None:
+    def __init__(self, table: RuleTable, base: SavedChain, limited: set[int]) -> None:
         self.table = table
         self.base = base
         self.left: dict[int, Left] = {}  # by line: a rule that is jumped to twice is told once
@@ -50,7 +50,8 @@ class Inliner:
         for step, reason in faults:
             self._leave_step(step, reason)
         tracks = any(step.action.verdict == "notrack" or step.action.tracking for step in steps)
-        return steps, tracks and (not self.is_sure or steps != self.steps)
+        needed = tracks and (not self.is_sure or steps != self.steps)
+        return [_of_its_family(step) for step in steps], needed
 
     def _walk(self, chain: SavedChain, under: list[Conditions], path: tuple[str, ...]) -> None:
         """Add the rules of a chain for packets that meet one of the alternatives `under`."""
@@ -121,7 +122,7 @@ class Inliner:
         elif ruling.goes:
             raise NotExpressible(f"there is no chain {ruling.target}")
         else:
-            self._act(met, action_of(ruling), chain.name, ruling)
+            self._act(met, self.table.action(ruling), chain.name, ruling)
             return under
         return rest
 
@@ -178,6 +179,11 @@ class Inliner:
             # Equal rules stay two: raw_chain.py tells them apart.
             step = Step(self.table.version, conditions, action, name, source, notes, where)
             self.steps.append(replace(step))
+
+
+def _of_its_family(step: Step) -> Step:
+    version, conditions = of_family(step.family, step.conditions)
+    return replace(step, family=version, conditions=conditions)
 
 
 def known(alternatives: list[Conditions], unknown: str) -> list[Conditions]:

@@ -28,6 +28,7 @@ from firewalld_py.imports.iptables_options import (
 from firewalld_py.imports.ruling import Ruling
 from firewalld_py.policy.matches_connection import MAX_SECONDS
 
+NO_TIME: Final = "of a connection's first packet the kernel knows no time that is left"
 _STATUSES: Final = ("EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED")
 _ENDS: Final = {
     f"--ct{word}{end}{port}": f"{direction}_{'sd'[end == 'dst'] + 'port' if port else end}"
@@ -98,6 +99,8 @@ def _asked(
         first = whole(low or "0")
         last = whole(high) if high else first if not colon else MAX_SECONDS
         part = numbers([(first, min(last, MAX_SECONDS))], MAX_SECONDS)
+        if given.get("--ctstatus") != (False, ["CONFIRMED"]):
+            ruling.almost(NO_TIME)
         return _numbers("expires", part, negated=negated)
     key = _ENDS[option]
     if not key.endswith("port"):

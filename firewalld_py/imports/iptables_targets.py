@@ -16,7 +16,7 @@ from firewalld_py.policy.values import level, rate
 
 ALL_BITS: Final = 0xFFFFFFFF
 # The kernel's kinds of both families that are one kind of ours.
-_REJECTS: Final = {
+REJECTS_HERE: Final = {
     "icmp-net-unreachable": "no-route",
     "icmp-host-unreachable": "host-unreachable",
     "icmp-port-unreachable": "port-unreachable",
@@ -54,7 +54,7 @@ def _nothing(ruling: Ruling) -> Action:  # noqa: ARG001
 
 def _reject(ruling: Ruling) -> Action:
     kind = " ".join(ruling.options.get("--reject-with", ["icmp-port-unreachable"]))
-    ours = _REJECTS.get(kind, kind)
+    ours = REJECTS_HERE.get(kind, kind)
     if ours not in REJECTS:
         raise NotExpressible(f"there is no reject with {kind}", "reject: no-route comes near")
     if ruling.table == "raw":

@@ -17,6 +17,7 @@ from firewalld_py.imports.conditions import (
 )
 from firewalld_py.policy.addresses import BITS, address_text
 from firewalld_py.policy.checks import PROTOCOL_NAMES
+from firewalld_py.policy.matches_connection import MAX_SECONDS
 from firewalld_py.policy.model import Action, Log, Mark
 from firewalld_py.policy.names import (
     ICMP,
@@ -195,6 +196,7 @@ def _numbers(key: str, part: object, family: int | None) -> Texts:
         "proto": _protocols,
         "dscp": _each,
         "connection_proto": _protocols,
+        "expires": _seconds,
         "icmp": lambda low, high: _types(family, low, high),
     }.get(key, _ports)
     if key.endswith(("src", "dst")):
@@ -216,6 +218,10 @@ def _each(low: int, high: int) -> list[str]:
 
 def _protocols(low: int, high: int) -> list[str]:
     return [PROTOCOL_NAMES.get(number, str(number)) for number in range(low, high + 1)]
+
+
+def _seconds(low: int, high: int) -> list[str]:
+    return [f"{low}-" if high == MAX_SECONDS else f"{low}-{high}"]
 
 
 def _ports(low: int, high: int) -> list[str]:

@@ -17,6 +17,7 @@ from firewalld_py.imports.conditions import (
 )
 from firewalld_py.imports.steps import Source
 from firewalld_py.policy.matches_rate import RATE_KINDS
+from firewalld_py.policy.model import Action
 
 # Conditions that count packets, in the order in which ours are asked, behind all others.
 COUNTING: Final = RATE_KINDS
@@ -45,6 +46,8 @@ class Ruling:
         self.limit: tuple[str, int] | None = None
         self.name = ""
         self.target = ""
+        self.opens: bool | None = None  # left out, whether it lets pass what was kept out
+        self.action = Action()  # what it does beside leading to `target`, if that is read already
         self.goes = False  # -g: it does not come back to this chain
         self.options: dict[str, list[str]] = {}
         self.faults: list[NotExpressible] = []
@@ -56,6 +59,14 @@ class Ruling:
     def leaves(self) -> bool:
         """Whether packets leave the chain by it."""
         return self.goes or self.target == "RETURN"
+
+    def copy(self) -> Ruling:
+        """Another one with the same conditions that does nothing."""
+        other = Ruling(self.family, self.table, self.source._replace(counters=None))
+        other.segments = [Segment(list(one.alternatives)) for one in self.segments]
+        other.name = self.name
+        other.nearly = self.nearly
+        return other
 
     def note(self, text: str) -> None:
         """Tell above the rule what was changed."""

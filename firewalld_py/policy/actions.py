@@ -10,12 +10,14 @@ from firewalld_py.policy import packet_values, values
 from firewalld_py.policy.chains import read_target
 from firewalld_py.policy.errors import Fault, nearest, quoted
 from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, items_of, one, text_of
-from firewalld_py.policy.model import Action, Log, Mark, Target, TargetValue, Verdict
+from firewalld_py.policy.mark_actions import CONNMARK_FORM, MARK_FORM, read_connmark, read_mark
+from firewalld_py.policy.model import Action, Log, Target, TargetValue, Verdict
 from firewalld_py.policy.names import DEFAULT_REJECT, LEVELS, REJECTS
 from firewalld_py.policy.nodes import Mapping, Node, Scalar, found, is_null
+from firewalld_py.policy.recent import NAME, RECENT_ACTIONS, plain_name
 from firewalld_py.policy.set_targets import ADD_FORM, REMOVE_FORM, TARGET_KEYS
 from firewalld_py.policy.shapes import AnyOf, Choice, Keys, OneOrMore, Text, Truth, reads, shape_of
-from firewalld_py.policy.targets import KINDS
+from firewalld_py.policy.targets import KINDS, may_follow
 from firewalld_py.policy.timeouts import TIMEOUTS
 
 MAX_PREFIX: Final = 64  # characters, as the kernel's NFLOG
@@ -26,7 +28,8 @@ TO_CHAIN: Final = ("jump", "goto")
 WORDS: Final = (*VERDICTS, "log")
 EXPECTED: Final = (
     "accept, drop, reject, {reject: KIND}, notrack, return, {jump: CHAIN}, {goto: CHAIN}, log, "
-    "{mark: VALUE/MASK}, {connmark: VALUE/MASK}, {label: NUMBER}, {helper: NAME}, {zone: NUMBER}, "
+    "{mark: VALUE/MASK}, {connmark: VALUE/MASK}, {label: NUMBER}, {count: NAME}, "
+    "{recent_set: LIST}, {recent_remove: LIST}, {helper: NAME}, {zone: NUMBER}, "
     f"{{timeout: {{NAME: DURATION}}}}, {ADD_FORM} or {REMOVE_FORM}"
 )
 FORM: Final = f"one or a list of: {EXPECTED}; what ends the rule or leads elsewhere only at its end"
@@ -111,11 +114,6 @@ def _helper(node: Node, reading: Reading) -> str:
     raise Fault(f"unknown helper {quoted(text)}; there are: {there}", near)
 
 
-@reads(shape_of(packet_values.mark))
-def _mark(text: str) -> Mark:
-    return Mark(*packet_values.mark(text))
-
-
 @reads(OneOrMore(shape_of(packet_values.label)))
 def _labels(node: Node, reading: Reading) -> tuple[int, ...]:
     return tuple(each(node, reading, packet_values.label, packet_values.LABEL))
@@ -160,9 +158,10 @@ _DETAILED: Final = Table(
         ),
         Key(
             "mark",
-            one(_mark, packet_values.MARK),
-            packet_values.MARK,
-            "set the packet's mark (its bits in MASK) and go on",
+            read_mark,
+            MARK_FORM,
+            "set the packet's mark (its bits in MASK), or change it, and go on",
+            also=("set_mark", "set_xmark", "or_mark", "and_mark", "xor_mark"),
             example="{proto: udp, dport: 5060, action: [{mark: 0x1/0xff}, accept]}",
         ),
         Key(
@@ -174,10 +173,13 @@ _DETAILED: Final = Table(
         ),
         Key(
             "connmark",
-            one(_mark, packet_values.MARK),
-            packet_values.MARK,
-            "set the mark of the packet's connection (its bits in MASK) and go on; filter only",
-            example="{in: lan0, action: {connmark: 0x10/0xf0}}",
+            read_connmark,
+            CONNMARK_FORM,
+            "set the mark of the packet's connection (its bits in MASK), change it, make it the "
+            "packet's (save), or the packet's mark the connection's (restore), and go on; "
+            "filter only",
+            also=("save_mark", "restore_mark", "ctmark"),
+            example="{in: lan0, action: [{mark: 0x10/0xf0}, {connmark: save}]}",
         ),
         Key(
             "label",
@@ -201,6 +203,16 @@ _DETAILED: Final = Table(
             example="{proto: udp, dport: 53, action: {timeout: {udp_timeout: 10s}}}",
         ),
         *TARGET_KEYS,
+        Key(
+            "count",
+            one(plain_name, NAME),
+            NAME,
+            "add the packet to the counter of this name, which several rules may have, and go on; "
+            "`firewalld-py rules counters` shows it, and a reload leaves it as it is",
+            also=("counter", "acct"),
+            example="{out: wan0, action: [{count: uploads}, accept]}",
+        ),
+        *RECENT_ACTIONS,
     ),
 )
 
@@ -209,6 +221,7 @@ _DETAILED: Final = Table(
 def read_action(node: Node, reading: Reading) -> Action:
     """The value of an `action:` key. Raises Fault or Reported."""
     parts: dict[str, object] = {}
+    targets: list[Target] = []
     verdict: Verdict = "continue"
     right = True
     for item in items_of(node, EXPECTED):
@@ -225,9 +238,12 @@ def read_action(node: Node, reading: Reading) -> Action:
         except Reported:
             right = False
             continue
-        if name in parts:
+        target = _target(name, value)
+        if name in parts if target is None else not may_follow(target, targets):
             reading.fault(item, f"{name} stands here twice")
             right = False
+        if target is not None:
+            targets.append(target)
         parts[name] = value
         if name in VERDICTS or name in TO_CHAIN:
             verdict = cast("Verdict", name)
@@ -236,17 +252,20 @@ def read_action(node: Node, reading: Reading) -> Action:
     return Action(
         verdict,
         cast("Log | None", parts.get("log")),
-        tuple(
-            Target(name, cast("TargetValue", value))
-            for name, value in parts.items()
-            if name in KINDS
-        ),
+        tuple(targets),
         cast("str | None", parts.get("helper")),
         cast("str | None", parts.get("reject")),
         cast("int | None", parts.get("zone")),
         cast("dict[str, int] | None", parts.get("timeout")),
         cast("str | None", parts.get("jump", parts.get("goto"))),
     )
+
+
+def _target(name: str, value: object) -> Target | None:
+    """What is done beside the verdict, None for all else."""
+    if isinstance(value, Target):
+        return value
+    return Target(name, cast("TargetValue", value)) if name in KINDS else None
 
 
 def _part(node: Node, reading: Reading) -> tuple[str, object]:

@@ -25,7 +25,7 @@ IMPLIED: Final = {
     "mss": TCP,
 }
 # What connection tracking tells.
-_OF_CONNECTION: Final = ("state", "connmark", "label", "zone", *CONNECTION_KINDS)
+_OF_CONNECTION: Final = ("state", "connmark", "label", "zone", "connections", *CONNECTION_KINDS)
 # Ranges that leave nothing out.
 _WHOLE: Final = {"length": ((0, 65535),), "ttl": ((0, 255),)}
 # Chains in which an interface is not known.
@@ -57,7 +57,8 @@ def check_action(chain: str, action: Action, matches: tuple[Match, ...]) -> Iter
         yield "reject is not possible in raw: drop here, or reject in filter"
     for target in action.targets:
         if raw and KINDS[target.kind].of_connection:
-            yield f"{target.kind} is possible in filter only: in raw the connection is not known"
+            name = target.kind.partition("_")[0]
+            yield f"{name} is possible in filter only: in raw the connection is not known"
         if isinstance(target.value, SetTarget):
             yield from _not_known(chain, target.value.of)
     if action.verdict == "notrack" and action.tracking:

@@ -11,11 +11,13 @@ from typing import Any, Final
 from firewalld_py.policy.checks import IMPLIED, covers_all
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.matches_connection import ADDRESS_KINDS, CONNECTION_KINDS
+from firewalld_py.policy.matches_connlimit import count_name
 from firewalld_py.policy.matches_link import LINK_KINDS
 from firewalld_py.policy.matches_payload import PAYLOAD_KINDS
 from firewalld_py.policy.matches_rate import RATE_KINDS
 from firewalld_py.policy.matches_time import TimeEncoder
-from firewalld_py.policy.model import Action, Match, Policy, Rule, Set
+from firewalld_py.policy.model import Action, Match, Policy, Recent, Rule, Set, Target
+from firewalld_py.policy.recent import Size, encode_list, encode_recent, sizes_of
 from firewalld_py.policy.set_uses import SET_KIND
 from firewalld_py.policy.targets import plan_of
 
@@ -55,6 +57,9 @@ _ORDER: Final = {
             *CONNECTION_KINDS,
             SET_KIND,
             *PAYLOAD_KINDS,
+            # What one of these refuses the next does not count.
+            "connections",
+            "recent",
             *RATE_KINDS,
         )
     )
@@ -64,7 +69,7 @@ _HEX_DIGITS: Final = {4: 8, 6: 32}
 
 def compile_policy(policy: Policy, config: Config) -> Plan:
     """The plan of a policy; `config` gives the limits of rules that have none of their own."""
-    compiler = _Compiler(config)
+    compiler = _Compiler(config, sizes_of(policy.chains))
     raw: Plan = {name: [] for name in RAW_CHAINS}
     filter_: Plan = {name: {"policy": "accept", "rules": []} for name in FILTER_CHAINS}
     user_chains: Plan = {}
@@ -85,10 +90,14 @@ def compile_policy(policy: Policy, config: Config) -> Plan:
 
 
 class _Compiler:
-    """Makes the plan's rules; `interfaces` gives every pattern its bit as it comes up."""
+    """Makes the plan's rules; `interfaces` gives every pattern its bit as it comes up.
 
-    def __init__(self, config: Config) -> None:
+    `sizes` are those of lists of addresses.
+    """
+
+    def __init__(self, config: Config, sizes: dict[str, Size]) -> None:
         self.config = config
+        self.sizes = sizes
         self.interfaces: dict[str, int] = {}
         self.encoders: dict[str, Callable[[Any], object]] = {
             "state": _number,
@@ -104,6 +113,7 @@ class _Compiler:
             "time": TimeEncoder(),
             "fragment": _number,
             SET_KIND: _set_use,
+            "recent": self.recent,
             **dict.fromkeys(ADDRESS_KINDS, _addresses),
         }
 
@@ -114,9 +124,9 @@ class _Compiler:
             "name": rule.name,
             "file": rule.file,
             "line": rule.line,
-            "match": self.matches(rule.matches),
+            "match": self.rule_matches(rule),
             "log": self.log(action),
-            "targets": [plan_of(target) for target in action.targets],
+            "targets": [self.target(target) for target in action.targets],
             "template": self.template(action),
             "verdict": action.verdict,
             "reject": self.reject(action),
@@ -124,6 +134,25 @@ class _Compiler:
         if action.chain is not None:
             plan["chain"] = action.chain
         return plan
+
+    def rule_matches(self, rule: Rule) -> list[list[object]]:
+        """The matches of a rule; one that counts connections by rule gets the rule's name."""
+        made = self.matches(rule.matches)
+        for kind, _, value in made:
+            if kind == "connections" and isinstance(value, list):
+                value.append(count_name(rule))
+        return made
+
+    def recent(self, recent: Recent) -> list[object]:
+        """The condition on a list, with the list's size."""
+        return encode_recent(recent, self.sizes)
+
+    def target(self, target: Target) -> list[object]:
+        """A target as the plan has it."""
+        recent = target.value
+        if isinstance(recent, Recent):
+            return [target.kind, [encode_list(recent, self.sizes), recent.of_destination]]
+        return plan_of(target)
 
     def matches(self, matches: tuple[Match, ...]) -> list[list[object]]:
         """The matches as [kind, inverted, value], with the protocol that some of them imply."""
@@ -171,7 +200,7 @@ class _Compiler:
         timeouts = None
         if action.timeouts is not None:
             timeouts = {**self.config.conntrack.timeouts, **action.timeouts}
-        return {"zone": action.zone or 0, "helper": action.helper or "", "timeouts": timeouts}
+        return {"zone": action.zone, "helper": action.helper or "", "timeouts": timeouts}
 
     def reject(self, action: Action) -> Plan | None:
         """How the rule answers."""

@@ -30,6 +30,7 @@ from firewalld_py.policy.action_text import action_text
 from firewalld_py.policy.checks import IMPLIED
 from firewalld_py.policy.compile import Plan
 from firewalld_py.policy.condition_text import Facts
+from firewalld_py.policy.counted_text import counted_text
 from firewalld_py.policy.explain_sets import SetsBefore, set_fact
 from firewalld_py.policy.flow_text import connection_text, protocol_name
 from firewalld_py.policy.machine_facts import machine_fact
@@ -45,10 +46,6 @@ from firewalld_py.rules.targets import MARK_MASK, Effects, MarkingTarget
 
 # Said of a rule that was not met although each of its conditions, asked again, is.
 NOT_THEN: Final = "not met at that moment; asked again, it is (it depends on more than the packet)"
-
-
-# Said of a condition that counts packets, and so cannot be asked twice.
-COUNTED: Final = "by its count of packets so far"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +181,9 @@ class Explainer:
         for match, condition in zip(rule.matches, written, strict=True):
             # They stand last, all before them is met: it was this one, or one of those behind it.
             if isinstance(match, CountingMatch) and condition is not None:
-                return self._written.text(source.file, condition), COUNTED
+                if found := counted_text(match, packet, info):
+                    return self._written.text(source.file, condition), found
+                continue
             if match.matches(packet, info, mark):
                 continue
             facts = Facts(packet, info, mark, self._names)

@@ -10,6 +10,7 @@ from firewalld_py.policy.errors import Fault
 from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, items_of, one, text_of
 from firewalld_py.policy.lists import ADDRESSES, INTERFACES, PORTS, listed, plain_list
 from firewalld_py.policy.matches_connection import CONNECTION_KEYS
+from firewalld_py.policy.matches_connlimit import CONNLIMIT_KEYS
 from firewalld_py.policy.matches_link import LINK_KEYS
 from firewalld_py.policy.matches_packet import PACKET_KEYS
 from firewalld_py.policy.matches_payload import PAYLOAD_KEYS
@@ -18,6 +19,7 @@ from firewalld_py.policy.matches_time import TIME_KEYS
 from firewalld_py.policy.model import Match, MatchValue
 from firewalld_py.policy.names import ICMP, ICMPV6
 from firewalld_py.policy.nodes import Mapping, Node
+from firewalld_py.policy.recent import RECENT_KEYS
 from firewalld_py.policy.set_uses import SET_KIND, USE_KEY, SetUse, or_set
 from firewalld_py.policy.shapes import AnyOf, Keys, OneOrMore, reads, shape_of
 
@@ -239,6 +241,8 @@ MATCHES: Final = Table(
         USE_KEY,
         *CONNECTION_KEYS,
         *PAYLOAD_KEYS,
+        *CONNLIMIT_KEYS,
+        *RECENT_KEYS,
         *RATE_KEYS,
     ),
 )

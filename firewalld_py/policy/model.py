@@ -11,6 +11,27 @@ from firewalld_py.policy.rule_tests import RuleTest
 
 Verdict = Literal["accept", "drop", "reject", "notrack", "continue", "jump", "goto", "return"]
 
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """A list of addresses seen of late, and what is asked of it or done with it.
+
+    `mask`, `mask6` and `max` are None where the rule leaves them to others that name the list.
+    """
+
+    list: str
+    of_destination: bool = False
+    within_s: int = 0
+    hits: int = 1
+    update: bool = False
+    remove: bool = False
+    same_ttl: bool = False
+    reap: bool = False
+    mask: int | None = None
+    mask6: int | None = None
+    max: int | None = None
+
+
 # Per kind of match:
 #   state           int, bits as in names.STATES       family      4 or 6
 #   in, out         tuple of interface patterns        src, dst    tuple of AddressRange, merged
@@ -31,8 +52,10 @@ Verdict = Literal["accept", "drop", "reject", "notrack", "continue", "jump", "go
 #   limit       (rate, burst, per, mask, mask6, over, max)
 #   set         its name, then what of the packet is asked for (src, dport)
 #   original_src, reply_dport, connection_proto ...   as src, dport, proto
+#   connections (over, limit, of destination, mask, mask6)   recent   Recent
 MatchValue = (
     int
+    | Recent
     | tuple[float, ...]
     | tuple[int, ...]
     | tuple[str, ...]
@@ -66,10 +89,22 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """New mark of the packet or of its connection: (old & ~mask) | value."""
+    """New mark of the packet or of its connection: (old & ~mask) ^ value.
+
+    `way` is how it is written: set, or, and, xor.
+    """
 
     value: int
     mask: int
+    way: str = "set"
+
+
+@dataclass(frozen=True, slots=True)
+class MarkCopy:
+    """Bits of the packet's and the connection's mark, one of which takes the place of the other."""
+
+    nfmask: int
+    ctmask: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +118,9 @@ class SetTarget:
 
 # Per kind of target:
 #   mark, connmark   Mark         label   tuple of numbers      add, remove   SetTarget
-TargetValue = Mark | SetTarget | tuple[int, ...]
+#   connmark_save, connmark_restore   MarkCopy
+#   recent_set, recent_remove   Recent   count   name
+TargetValue = Mark | MarkCopy | Recent | SetTarget | str | tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from firewalld_py.policy.helper_checks import check_raw_chain
 from firewalld_py.policy.keys import Key, Reading, Table, one
 from firewalld_py.policy.model import Chain, Rule
 from firewalld_py.policy.nodes import Mapping, Node, Scalar, Sequence, found, is_null
+from firewalld_py.policy.recent import check_lists
 from firewalld_py.policy.rule import SHAPE as RULE
 from firewalld_py.policy.rule import read_rule
 from firewalld_py.policy.shapes import Keys, Names, Rows
@@ -104,6 +105,10 @@ def read_chains(reading: Reading, under: Under) -> list[Chain]:
         reader.table(table)
     for rule, line, column, message in check_chains(reader.chains):
         reading.problems.add(line, column, message, rule=rule.label, file=rule.file)
+    for rule, line, column, message, near in check_lists(reader.chains):
+        reading.problems.add(
+            line, column, message, rule=rule.label, suggestion=near, file=rule.file
+        )
     return reader.chains
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from firewalld_py.policy.model import Mark, SetTarget, Target
+from firewalld_py.policy.model import Mark, MarkCopy, Recent, SetTarget, Target
 
 _ALL_BITS: Final = 0xFFFFFFFF
 
@@ -18,9 +18,10 @@ class Kind:
     `of_connection`: what it changes is the packet's connection, which raw does not know.
     """
 
-    encode: Callable[[Any], object]
+    encode: Callable[[Any], object] | None
     text: Callable[[Any], str]
     of_connection: bool = False
+    repeats: bool = False
 
 
 def _encode_mark(mark: Mark) -> list[int]:
@@ -28,8 +29,26 @@ def _encode_mark(mark: Mark) -> list[int]:
 
 
 def _mark_text(mark: Mark) -> str:
+    if mark.way == "and":
+        return f"and {_ALL_BITS ^ mark.mask:#x}"
+    if mark.way in ("or", "xor"):
+        return f"{mark.way} {mark.value:#x}"
     mask = "" if mark.mask == _ALL_BITS else f"/{mark.mask:#x}"
     return f"{mark.value:#x}{mask}"
+
+
+def _encode_copy(copy: MarkCopy) -> list[int]:
+    return [copy.nfmask, copy.ctmask]
+
+
+def _copy_text(copy: MarkCopy) -> str:
+    if copy.nfmask == copy.ctmask:
+        return "" if copy.nfmask == _ALL_BITS else f"{copy.nfmask:#x}"
+    return f"nfmask {copy.nfmask:#x} ctmask {copy.ctmask:#x}"
+
+
+def _recent_text(recent: Recent) -> str:
+    return f"{recent.list} (dst)" if recent.of_destination else recent.list
 
 
 def _labels_text(labels: tuple[int, ...]) -> str:
@@ -64,6 +83,11 @@ def duration_text(seconds: int) -> str:
 KINDS: Final[dict[str, Kind]] = {
     "mark": Kind(_encode_mark, _mark_text),
     "connmark": Kind(_encode_mark, _mark_text, of_connection=True),
+    "connmark_save": Kind(_encode_copy, _copy_text, of_connection=True, repeats=True),
+    "connmark_restore": Kind(_encode_copy, _copy_text, of_connection=True, repeats=True),
+    "count": Kind(str, str, repeats=True),
+    "recent_set": Kind(None, _recent_text, repeats=True),
+    "recent_remove": Kind(None, _recent_text, repeats=True),
     "label": Kind(list, _labels_text, of_connection=True),
     "add": Kind(_encode_add, _add_text),
     "remove": Kind(_encode_remove, _remove_text),
@@ -72,9 +96,27 @@ KINDS: Final[dict[str, Kind]] = {
 
 def plan_of(target: Target) -> list[object]:
     """A target as the plan has it."""
-    return [target.kind, KINDS[target.kind].encode(target.value)]
+    encode = KINDS[target.kind].encode
+    assert encode is not None, target.kind
+    return [target.kind, encode(target.value)]
 
 
 def text_of_target(target: Target) -> str:
     """A target in the words of the rule file."""
-    return f"{target.kind} {KINDS[target.kind].text(target.value)}"
+    name = target.kind
+    if isinstance(target.value, MarkCopy):
+        name = name.replace("_", " ")  # it is written below connmark
+    return f"{name} {KINDS[target.kind].text(target.value)}".rstrip()
+
+
+def may_follow(target: Target, earlier: list[Target]) -> bool:
+    """Whether a rule may do this as well: two values for the same are one too many.
+
+    Bits may be changed as often as one likes; what is copied or counted has to differ.
+    """
+    if isinstance(target.value, Mark) and target.value.way != "set":
+        return True
+    same = [other for other in earlier if other.kind == target.kind]
+    if KINDS[target.kind].repeats:
+        return target not in same
+    return not any(not isinstance(one.value, Mark) or one.value.way == "set" for one in same)

@@ -34,6 +34,7 @@ from firewalld_py.rules.ruleset import Ruleset
 BUDGET_S: Final = 20.0  # for all tests of a policy; what is not run by then has failed
 NO_RULE: Final = "policy"  # in a test: that the chain's policy decides
 STEP_S: Final = 0.001  # that passes between two packets
+SWEEP_LOOKS: Final = 10_000  # at connections, before each packet
 START: Final = 1_000_000.0  # the clock at the first packet
 WALL_START: Final = 1767268800.0  # 2026-01-01 12:00 UTC, a Thursday: what the wall clock shows then
 # Matches that are functions of the packet and its connection alone. Others may keep something.
@@ -149,6 +150,7 @@ class _Trial:
             now += step.wait_s + STEP_S
             if step.packet.time is not None:
                 self._machine.wall_offset = step.packet.time - now
+            conntrack.expire(now, SWEEP_LOOKS)  # as a worker does: who counts them counts no dead
             data = talk.error(step.packet) if step.is_error else talk.octets(step.packet)
             decision = firewall.handle(data, meta_of(step.packet, step.chain, indexes), now)
             if fault := self._fault(step, decision):

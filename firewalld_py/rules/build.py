@@ -12,6 +12,7 @@ from typing import Any, Final
 from firewalld_py.conntrack.connection import Template
 from firewalld_py.rules.build_machine_matches import MACHINE_BUILDERS
 from firewalld_py.rules.build_matches import BUILDERS, bits
+from firewalld_py.rules.build_memory import REMEMBERING_MATCHES, REMEMBERING_TARGETS
 from firewalld_py.rules.build_sets import SET_TARGETS, SetsBuilder
 from firewalld_py.rules.build_targets import TARGETS
 from firewalld_py.rules.calls import call_faults
@@ -34,6 +35,7 @@ from firewalld_py.rules.matches import (
     TcpFlagsMatch,
     ZoneMatch,
 )
+from firewalld_py.rules.memory import Memory
 from firewalld_py.rules.ruleset import (
     CONTINUE,
     GOTO,
@@ -71,17 +73,20 @@ class RulesetBuilder:
         policies: dict[str, str],
         user_chains: list[str] | None = None,
         machine: Machine | None = None,
+        earlier: Memory | None = None,
     ) -> None:
         """`patterns` are the plan's interfaces; `policies` maps "input", … to accept or drop.
 
         `user_chains` are those to which only rules lead, such as "filter/web"; `machine` is the one
-        that the rules run on, without it one of which nothing is known.
+        that the rules run on, without it one of which nothing is known; `earlier` is what the rule
+        set in force remembers.
         """
         self._changes = Changes()
         self._interfaces = Interfaces([str(pattern) for pattern in patterns], self._changes)
         self._machine = Machine() if machine is None else machine
         self._needs = 0
         self._sets = SetsBuilder(self._interfaces, self._changes)
+        self._memory = Memory(earlier)
         self._chains: dict[str, Chain] = {}
         for table, name in CHAINS:
             policy = CONTINUE if table == "raw" else _verdict(policies.get(name, "accept"))
@@ -117,7 +122,7 @@ class RulesetBuilder:
         if chain not in self._chains:
             raise PlanError(f"no such chain: {chain}")
         try:
-            rule = _build_rule(data, self._interfaces, self._machine, self._sets)
+            rule = _build_rule(data, self._interfaces, self._machine, self._sets, self._memory)
             if rule.verdict in (JUMP, GOTO):
                 self._lead(rule, chain, f"{self._chains[chain].table}/{data['chain']}")
             self._chains[chain].add(rule)
@@ -145,6 +150,8 @@ class RulesetBuilder:
         self._sets.seal()
         ruleset.sets = self._sets.by_name
         ruleset.set_news = self._sets.news
+        self._memory.complete()
+        ruleset.memory = self._memory
         return ruleset
 
 
@@ -190,10 +197,14 @@ def _verdict(name: str) -> int:
     return VERDICT_NAMES.index(name)
 
 
-def _build_rule(data: Any, interfaces: Interfaces, machine: Machine, sets: SetsBuilder) -> Rule:
+def _build_rule(
+    data: Any, interfaces: Interfaces, machine: Machine, sets: SetsBuilder, memory: Memory
+) -> Rule:
     matches = [
         sets.match(bool(inverted), value)
         if kind == "set"
+        else REMEMBERING_MATCHES[str(kind)](bool(inverted), value, memory)
+        if kind in REMEMBERING_MATCHES
         else _build_match(str(kind), bool(inverted), value, interfaces, machine)
         for kind, inverted, value in data["match"]
     ]
@@ -205,7 +216,7 @@ def _build_rule(data: Any, interfaces: Interfaces, machine: Machine, sets: SetsB
         rule.log = LogTarget(
             str(log["prefix"]), int(log["level"]), float(log["rate"]), int(log["burst"])
         )
-    rule.targets = _build_targets(data["targets"], sets)
+    rule.targets = _build_targets(data["targets"], sets, memory)
     if data["template"] is not None:
         rule.template = _build_template(data["template"])
     if rule.verdict == REJECT:
@@ -215,11 +226,13 @@ def _build_rule(data: Any, interfaces: Interfaces, machine: Machine, sets: SetsB
     return rule
 
 
-def _build_targets(data: Any, sets: SetsBuilder) -> list[Target] | None:
+def _build_targets(data: Any, sets: SetsBuilder, memory: Memory) -> list[Target] | None:
     targets: list[Target] = []
     for kind, value in data:
         if kind in SET_TARGETS:
             targets.append(sets.target(str(kind), value))
+        elif kind in REMEMBERING_TARGETS:
+            targets.append(REMEMBERING_TARGETS[str(kind)](value, memory))
         elif kind in TARGETS:
             targets.append(TARGETS[str(kind)](value))
         else:
@@ -231,7 +244,8 @@ def _build_template(data: Any) -> Template:
     timeouts = data["timeouts"]
     if timeouts is not None:
         timeouts = {str(name): int(seconds) for name, seconds in timeouts.items()}
-    return Template(int(data["zone"]), str(data["helper"]), timeouts)
+    zone = data["zone"]
+    return Template(None if zone is None else int(zone), str(data["helper"]), timeouts)
 
 
 def _build_match(

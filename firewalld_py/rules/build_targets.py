@@ -6,7 +6,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from firewalld_py.rules.build_matches import bits
-from firewalld_py.rules.targets import ConnmarkTarget, LabelTarget, MarkTarget, Target
+from firewalld_py.rules.targets import (
+    ConnmarkRestoreTarget,
+    ConnmarkSaveTarget,
+    ConnmarkTarget,
+    LabelTarget,
+    MarkTarget,
+    Target,
+)
 
 Builder = Callable[[Any], Target]
 
@@ -21,9 +28,25 @@ def _connmark(value: Any) -> Target:
     return ConnmarkTarget(int(mark), int(mask))
 
 
+def _connmark_save(value: Any) -> Target:
+    nfmask, ctmask = value
+    return ConnmarkSaveTarget(int(nfmask), int(ctmask))
+
+
+def _connmark_restore(value: Any) -> Target:
+    nfmask, ctmask = value
+    return ConnmarkRestoreTarget(int(nfmask), int(ctmask))
+
+
 def _label(value: Any) -> Target:
     return LabelTarget(bits(value))
 
 
 # Raises TypeError or ValueError for a value that policy/compile.py does not make.
-TARGETS: Final[dict[str, Builder]] = {"mark": _mark, "connmark": _connmark, "label": _label}
+TARGETS: Final[dict[str, Builder]] = {
+    "mark": _mark,
+    "connmark": _connmark,
+    "connmark_save": _connmark_save,
+    "connmark_restore": _connmark_restore,
+    "label": _label,
+}

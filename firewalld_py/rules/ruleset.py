@@ -19,6 +19,7 @@ from firewalld_py.rules.classifier import Classifier
 from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.matches import Interfaces, Match, StateMatch
 from firewalld_py.rules.matches_payload import ContainsMatch, PayloadMatch, RegexMatch
+from firewalld_py.rules.memory import Memory
 from firewalld_py.rules.paths import SELDOM, Path, Paths
 from firewalld_py.rules.prefixes import rules_of
 from firewalld_py.rules.sets import News, Set
@@ -412,7 +413,7 @@ class Ruleset:
     """All chains of one policy, and the interfaces and sets that its rules speak of.
 
     `needs` are the bits of rules/machine.py: what its rules ask that is not always at hand.
-    `set_news` are the changes that its rules made to its sets.
+    `set_news` are the changes that its rules made to its sets, `memory` what they remember by name.
     """
 
     __slots__ = (
@@ -420,6 +421,7 @@ class Ruleset:
         "filter_input",
         "filter_output",
         "interfaces",
+        "memory",
         "needs",
         "raw_output",
         "raw_prerouting",
@@ -448,6 +450,7 @@ class Ruleset:
         self.user_chains = user_chains
         self.sets: dict[str, Set] = {}
         self.set_news = News()
+        self.memory = Memory()
 
     def carry_over(self, before: Ruleset) -> None:
         """Take on what was added to sets of the rule set before, where their types are the same.
@@ -512,4 +515,4 @@ class Ruleset:
             count = the_set.release(count)
             if count == 0:
                 return False
-        return True
+        return self.memory.release(count) > 0

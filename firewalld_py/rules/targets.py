@@ -40,13 +40,16 @@ class Target:
 
 
 class MarkingTarget(Target):
-    """One that changes nothing but marks and labels: done twice, it is the same as once."""
+    """One that changes nothing but marks and labels."""
 
     __slots__ = ()
 
 
 class MarkTarget(MarkingTarget):
-    """Set the bits of the packet's mark that are in `mask`."""
+    """Clear the bits of the packet's mark that are in `mask`, then turn those of `value` round.
+
+    That is `--set-xmark`, of which setting bits, or, and, and xor are special cases.
+    """
 
     __slots__ = ("mask", "value")
 
@@ -55,11 +58,11 @@ class MarkTarget(MarkingTarget):
         self.mask = mask
 
     def apply(self, packet: Packet, info: CtInfo, effects: Effects, now: float) -> None:
-        effects.mark = (effects.mark & (MARK_MASK ^ self.mask)) | self.value
+        effects.mark = (effects.mark & (MARK_MASK ^ self.mask)) ^ self.value
 
 
 class ConnmarkTarget(MarkingTarget):
-    """Set the bits of the connection's mark that are in `mask`."""
+    """The same of the connection's mark."""
 
     __slots__ = ("mask", "value")
 
@@ -85,3 +88,34 @@ class LabelTarget(MarkingTarget):
         connection = info.connection
         if connection is not None:
             effects.changes |= connection.add_labels(self.labels)
+
+
+class ConnmarkSaveTarget(MarkingTarget):
+    """`--save-mark`: bits of the packet's mark in place of bits of the connection's."""
+
+    __slots__ = ("ctmask", "nfmask")
+
+    def __init__(self, nfmask: int, ctmask: int) -> None:
+        self.nfmask = nfmask
+        self.ctmask = ctmask
+
+    def apply(self, packet: Packet, info: CtInfo, effects: Effects, now: float) -> None:
+        connection = info.connection
+        if connection is not None:
+            effects.changes |= connection.change_mark(effects.mark & self.nfmask, self.ctmask)
+
+
+class ConnmarkRestoreTarget(MarkingTarget):
+    """`--restore-mark`: bits of the connection's mark in place of bits of the packet's."""
+
+    __slots__ = ("ctmask", "nfmask")
+
+    def __init__(self, nfmask: int, ctmask: int) -> None:
+        self.nfmask = nfmask
+        self.ctmask = ctmask
+
+    def apply(self, packet: Packet, info: CtInfo, effects: Effects, now: float) -> None:
+        connection = info.connection
+        if connection is not None:
+            kept = effects.mark & (MARK_MASK ^ self.nfmask)
+            effects.mark = kept ^ (connection.mark & self.ctmask)

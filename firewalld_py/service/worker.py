@@ -243,7 +243,11 @@ class Worker:
         try:
             if isinstance(message, RulesBegin):
                 self._builder = RulesetBuilder(
-                    message.interfaces, message.policies, message.user_chains, self._machine
+                    message.interfaces,
+                    message.policies,
+                    message.user_chains,
+                    self._machine,
+                    self._firewall.ruleset.memory,
                 )
                 self._building = message.generation
                 self._builder.declare_sets(message.sets)
@@ -262,6 +266,7 @@ class Worker:
                     self._have_whole_packets()
                 self._builder = None
                 replaced = self._firewall.ruleset
+                replaced.memory.leave_to(ruleset.memory)
                 self._retired.append(replaced)
                 self._firewall.ruleset = ruleset
                 self._set_work.rules_changed(ruleset.sets, replaced.set_news, time.monotonic())

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable, Mapping
 
+    from firewalld_py.conntrack.connection import Connection
     from firewalld_py.rules.machine import Machine
     from firewalld_py.rules.ruleset import Ruleset
     from tests.differential.sequence import Sequence
@@ -92,13 +93,15 @@ class MatchingJudges:
         dropping: list[Pair] | None = None,
         heading: str = "",
         prepare: Callable[[], None] | None = None,
+        before_each: Callable[[], None] | None = None,
     ) -> None:
         """`dropping` are the pairs whose match may drop a packet.
 
         `heading` stands before our rules; `prepare` is called in the kernel's namespace before its
-        rules are made.
+        rules are made, `before_each` before each packet.
         """
         self.pairs = [*pairs, *(dropping or ())]
+        self._before_each = before_each
         self._sure = len(pairs)
         self._prepare = prepare
         self.ruleset = our_rules(self.pairs, heading=heading)
@@ -111,12 +114,22 @@ class MatchingJudges:
         self._log.close()
         self._kernel.close()
 
-    def compare(self, sequence: Sequence, matched: Matched) -> None:
-        """Send a sequence through both, each with an empty table."""
+    def compare(
+        self,
+        sequence: Sequence,
+        matched: Matched,
+        wanted: Callable[[Connection | None], bool] = lambda _: True,
+    ) -> None:
+        """Send a sequence through both, each with an empty table.
+
+        Only packets are compared whose connection is `wanted`.
+        """
         self._kernel.flush()
         self._kernel.use(sequence.switches)
         ours = _CountingJudge(sequence.switches, self.ruleset)
         for place, sent in enumerate(sequence.packets):
+            if self._before_each is not None:
+                self._before_each()
             _, forwarded = self._kernel.judge(sent.data)
             said = self._said()
             if BEGIN not in said and not is_fragment(sent.data):
@@ -124,6 +137,8 @@ class MatchingJudges:
             accept = forwarded or BEGIN not in said
             ours.judge(sent.data, time.monotonic(), accept=accept)
             met = ours.met()
+            if not wanted(ours.connection()):
+                continue
             matched.packets += 1
             kernel = {int(word) for word in said if word.isdecimal()}
             asked = self._asked(sent.data, said, kernel)
@@ -139,6 +154,7 @@ class MatchingJudges:
             ):
                 for number in numbers:
                     counts[number] = counts.get(number, 0) + 1
+        ours.flush()
 
     def _asked(self, data: bytes, said: list[str], kernel: set[int]) -> set[int]:
         """The pairs that the kernel was asked for about a packet."""
@@ -203,6 +219,12 @@ class _CountingJudge(OurJudge):
         super().__init__(switches, ruleset)
         self._rules = ruleset.filter_forward.rules[:-1]
         self._hits = [rule.hits for rule in self._rules]
+
+    def flush(self) -> None:
+        """Forget all connections."""
+        table = self._conntrack.table
+        for connection in table.connections():
+            table.remove(connection)
 
     def met(self) -> set[int]:
         """The numbers of the rules that the last packet met."""

@@ -12,6 +12,7 @@ from firewalld_py.conntrack.connection import (
     REPLY,
     STATE_NAMES,
     CtInfo,
+    Tally,
     Template,
 )
 from firewalld_py.packet.reasons import OK
@@ -52,12 +53,18 @@ def test_what_is_said_of_a_packet_without_a_connection() -> None:
 
 def test_of_two_templates_the_later_ones_words_count() -> None:
     first = Template(3, "ftp", {"udp_timeout": 7})
-    second = Template(0, "sip")
+    second = Template(None, "sip")
     assert first.over(NO_TEMPLATE) is first
     both = second.over(first)
     assert (both.zone, both.helper) == (3, "sip")
     assert both.timeouts is first.timeouts
     assert Template(4, "", {"udp_timeout": 8}).over(first).timeouts is not first.timeouts
+
+
+def test_a_later_word_for_zone_0_counts_too() -> None:
+    both = Template(0).over(Template(3, "ftp"))
+    assert (both.zone, both.helper) == (0, "ftp")
+    assert Template(None, "sip").over(both).over(Template(5)).zone == 0
 
 
 def test_a_mark_is_changed_within_its_mask_and_the_change_is_told() -> None:
@@ -87,3 +94,24 @@ def test_addresses_and_ports_by_direction() -> None:
     key = entry.original_key
     assert entry.address(ORIGINAL, False) + entry.address(ORIGINAL, True) == key[:8]
     assert entry.port(ORIGINAL, True).to_bytes(2, "big") == key[10:12]
+
+
+def test_a_tally_is_where_it_is_found_as_long_as_it_counts_something() -> None:
+    tallies: dict[bytes, Tally] = {}
+    one, other = connection_for(datagram()), connection_for(datagram())
+    tally, second = Tally(b"a", tallies), Tally(b"b", tallies)
+    assert not one.is_in(tally)
+    one.leave_tallies()
+    for entry in (one, other):
+        entry.join(tally)
+    one.join(second)
+    assert one.is_in(tally)
+    assert one.is_in(second)
+    assert not other.is_in(second)
+    assert (tally.connections, tallies) == (2, {b"a": tally, b"b": second})
+    one.leave_tallies()
+    one.leave_tallies()
+    assert (tally.connections, tallies) == (1, {b"a": tally})
+    other.leave_tallies()
+    assert tallies == {}
+    assert not one.is_closed()

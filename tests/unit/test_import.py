@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from firewalld_py.cli.main import main
+from tests.project import ROOT
 
 GOOD = "*filter\n:INPUT DROP [0:0]\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\nCOMMIT\n"
 
@@ -68,3 +69,34 @@ def test_the_file_of_the_other_family_is_not_taken_for_the_first(
     assert "ip6tables-save printed this" in capsys.readouterr().err
     assert main(["import", "iptables-save", str(saved)]) == 0
     assert "family: ipv6, proto: tcp" in capsys.readouterr().out
+
+
+def test_what_nft_prints_becomes_rules_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample = ROOT / "tests" / "imports" / "home.json"
+    path = tmp_path / "rules.yaml"
+    assert main(["import", "nft-json", str(sample), "-o", str(path)]) == 0
+    assert path.read_text() == sample.with_suffix(".yaml").read_text()
+    assert not capsys.readouterr().err
+    assert main(["import", "nft-json", str(sample.with_name("fedora.json"))]) == 1
+    assert "nftables[38].rule (inet firewalld filter_INPUT)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "v4:1:2: Expecting property name"),
+        ('{"nftables": [3, {"rule": {}}]}', "v4:nftables[0]: expected one object"),
+        (None, "v4: No such file"),
+    ],
+)
+def test_what_is_no_listing_of_nft_fails_with_all_places(
+    saved: Path, capsys: pytest.CaptureFixture[str], text: str | None, message: str
+) -> None:
+    if text is None:
+        saved.unlink()
+    else:
+        saved.write_text(text)
+    assert main(["import", "nft-json", str(saved)]) == 1
+    assert message in capsys.readouterr().err

@@ -25,7 +25,8 @@ _UPTO = "-m hashlimit --hashlimit-upto"
          "{family: ipv4, original_src: 10.0.0.0/8, action: drop}"),
         ("-m conntrack ! --ctreplsrcport 80 --ctproto 6 -j DROP",
          "{family: ipv4, connection_proto: tcp, not: {reply_sport: 80}, action: drop}"),
-        ("-m conntrack --ctexpire 10:60 -j DROP", "{family: ipv4, expires: 10-60, action: drop}"),
+        ("-m conntrack --ctstatus CONFIRMED --ctexpire 10:60 -j DROP",
+         "{family: ipv4, status: confirmed, expires: 10-60, action: drop}"),
         ("-m connbytes ! --connbytes 10:20 --connbytes-mode bytes --connbytes-dir reply -j DROP",
          "{family: ipv4, not: {octets: {reply: 10-20}}, action: drop}"),
         ("-m connbytes --connbytes 10 --connbytes-mode packets --connbytes-dir both -j DROP",
@@ -96,6 +97,11 @@ def test_what_one_rule_cannot_ask_twice_two_do() -> None:
             "-m pkttype --pkt-type broadcast -j DROP",
             "{family: ipv4, packet_type: broadcast, action: drop}",
             "told by the destination",
+        ),
+        (
+            "-m conntrack --ctexpire 10: -j DROP",
+            "{family: ipv4, expires: 10-, action: drop}",
+            "no time that is left",
         ),
         (
             "-m conntrack --ctorigdstport 80 -j DROP",

@@ -208,3 +208,11 @@ def test_ten_thousand_rules_are_loaded_and_compiled_in_three_seconds(tmp_path: P
     plan = compile_policy(load_rules(path), CONFIG)
     assert time.process_time() - start < 3
     assert len(plan["filter"]["forward"]["rules"]) == 10_000
+
+
+def test_zone_0_is_another_word_than_none() -> None:
+    zones = [
+        compiled(f"{{action: {action}}}", "raw/output")["template"]["zone"]
+        for action in ("{zone: 0}", "{zone: 3}", "{timeout: {udp_timeout: 9s}}")
+    ]
+    assert zones == [0, 3, None]

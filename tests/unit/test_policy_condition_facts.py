@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from firewalld_py.policy.condition_facts import FACTS
-from firewalld_py.policy.explain import COUNTED
+from firewalld_py.policy.counted_text import COUNTED
 from firewalld_py.policy.matches import MATCHES
 from firewalld_py.policy.packet_octets import meta_of
 from firewalld_py.policy.packet_words import described, guessed_chain

@@ -82,7 +82,7 @@ def test_every_key_has_a_form_and_a_meaning() -> None:
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
 def test_an_example_is_right_in_some_chain_and_shows_its_key(name: str, example: str) -> None:
     assert name in example
-    texts = [in_chain(chain, example) + SETS for chain in CHAINS]
+    texts = [in_chain(chain, example, "{action: {recent_set: ssh}}") + SETS for chain in CHAINS]
     assert any(not parse_rules(text, "t")[1] for text in texts)
     assert objections(texts[0]) == []
     assert len(example) < 75, "it has to fit into a line of 80 columns"

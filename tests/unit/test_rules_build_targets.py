@@ -7,9 +7,16 @@ from typing import Any
 import pytest
 
 from firewalld_py.policy.targets import KINDS
+from firewalld_py.rules.build_memory import REMEMBERING_TARGETS
 from firewalld_py.rules.build_sets import SET_TARGETS
 from firewalld_py.rules.build_targets import TARGETS
-from firewalld_py.rules.targets import ConnmarkTarget, LabelTarget, MarkTarget
+from firewalld_py.rules.targets import (
+    ConnmarkRestoreTarget,
+    ConnmarkSaveTarget,
+    ConnmarkTarget,
+    LabelTarget,
+    MarkTarget,
+)
 
 
 def test_each_kind_makes_its_target() -> None:
@@ -26,8 +33,16 @@ def test_each_kind_makes_its_target() -> None:
     assert label.labels == 1 | 1 << 127
 
 
+def test_copying_a_mark_has_two_masks() -> None:
+    save, restore = TARGETS["connmark_save"]([1, 2]), TARGETS["connmark_restore"]([3, 4])
+    assert isinstance(save, ConnmarkSaveTarget)
+    assert (save.nfmask, save.ctmask) == (1, 2)
+    assert isinstance(restore, ConnmarkRestoreTarget)
+    assert (restore.nfmask, restore.ctmask) == (3, 4)
+
+
 def test_every_kind_of_the_language_can_be_built() -> None:
-    assert {*TARGETS, *SET_TARGETS} == KINDS.keys()
+    assert {*TARGETS, *REMEMBERING_TARGETS, *SET_TARGETS} == KINDS.keys()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from firewalld_py.conntrack.connection import ORIGINAL, REPLY
 from firewalld_py.conntrack.tcp_connection import TcpConnection, TcpPeer
+from firewalld_py.conntrack.tcp_states import STATE_NAMES
 
 NAMES = ("end", "maxend", "maxwin", "maxack", "scale", "flags")
 TOP = 0xFFFFFFFF
@@ -28,3 +29,13 @@ def test_a_side_that_was_taken_out_is_a_copy() -> None:
     connection = TcpConnection(6, bytes(13), bytes(13), 0.0)
     connection.peer_copy(ORIGINAL).end = 5
     assert connection.peer_copy(ORIGINAL).end == 0
+
+
+def test_it_is_closed_once_both_sides_are_through_with_it() -> None:
+    connection = TcpConnection(6, bytes(13), bytes(13), 0.0)
+    closed = []
+    for state, name in enumerate(STATE_NAMES):
+        connection.state = state
+        if connection.is_closed():
+            closed.append(name)
+    assert closed == ["TIME_WAIT", "CLOSE"]

@@ -1,29 +1,27 @@
-"""One table of iptables with its rules read, and what is told of those that are left out."""
+"""One table of another firewall with its rules read, its chains named as iptables names them."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from firewalld_py.imports.conditions import NotExpressible
-from firewalld_py.imports.iptables_rules import read_rule
 from firewalld_py.imports.ruling import Ruling
 from firewalld_py.imports.save_file import SavedChain
 from firewalld_py.imports.steps import CHAINS, Left, Step
 from firewalld_py.policy.model import Action
 
 # Left out, these let nothing pass that was kept out: what follows a RETURN is left out with it.
-_CLOSED = ("", "ACCEPT", "LOG", "NFLOG", "RETURN")
+_CLOSED: Final = ("", "ACCEPT", "LOG", "NFLOG", "RETURN")
 
 
-class SavedTable:
-    """A table with the rules of its chains, in order."""
+class RuleTable:
+    """A table ("raw" or "filter") of one IP version, or of both (0), with its rules in order."""
 
-    def __init__(self, version: int, name: str, chains: dict[str, SavedChain]) -> None:
+    def __init__(self, version: int, name: str) -> None:
         self.version = version
         self.name = name
-        self.chains = chains
-        self.rules: dict[str, list[Ruling]] = {
-            chain.name: [read_rule(version, name, rule) for rule in chain.rules]
-            for chain in chains.values()
-        }
+        self.chains: dict[str, SavedChain] = {}
+        self.rules: dict[str, list[Ruling]] = {}
 
     def bases(self) -> list[str]:
         """The chains that packets come to and that are ours, too."""
@@ -33,10 +31,14 @@ class SavedTable:
         """The chains that rules of a chain lead to."""
         return [rule.target for rule in self.rules[chain] if rule.target in self.chains]
 
-    def left(self, ruling: Ruling, fault: NotExpressible, *, opens: bool | None = None) -> Left:
+    def action(self, ruling: Ruling) -> Action:
+        """What a rule does that leads to no chain. Raises NotExpressible."""
+        return ruling.action
+
+    def left(self, ruling: Ruling, fault: NotExpressible) -> Left:
         """What is told of a rule that is left out."""
-        closed = ruling.target in _CLOSED if opens is None else not opens
-        return Left(ruling.source, fault.reason, fault.advice, not closed)
+        opens = ruling.target not in _CLOSED if ruling.opens is None else ruling.opens
+        return Left(ruling.source, fault.reason, fault.advice, opens)
 
 
 def left_out(version: int, ruling: Ruling, reason: str) -> Step:
