@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from dataclasses import asdict
@@ -10,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firewalld_py.cli import exits
-from firewalld_py.policy.advice import advise
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import DEFAULT_CONFIG, Config, read_config
 from firewalld_py.policy.errors import WARNING, Problem
+from firewalld_py.policy.findings import Report
+from firewalld_py.policy.lint import lint
+from firewalld_py.policy.lint_chains import ssh_connection
 from firewalld_py.policy.load import read_rules
 from firewalld_py.policy.model import Policy
 from firewalld_py.policy.trial import failed_tests
@@ -29,10 +32,15 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "check",
         help="all errors of the configuration and the rules",
         description="Read the configuration and the rules as the daemon would, run the rules' own "
-        "tests, and show everything that is wrong. Nothing is changed. Exit code 0 if all is "
-        "right, 5 if not; warnings change nothing of that.",
+        "tests, and show everything that is wrong, and what is right and probably not meant: "
+        "findings, each with a packet that shows it, as explain takes it. Nothing is changed. Exit "
+        "code 0 if all is right, 5 if not; findings and warnings change nothing of that, unless "
+        "they are to fail (--strict).",
     )
     check.add_argument("--rules", metavar="FILE", help="check these rules, not the configured ones")
+    check.add_argument(
+        "--strict", action="store_true", help="exit code 1 if there are findings or warnings"
+    )
     check.add_argument("--json", action="store_true", help="as one JSON object")
 
 
@@ -46,11 +54,14 @@ def run(args: argparse.Namespace) -> int:
     policy, found = read_rules(rules, helpers)
     problems += found
     entry: dict[str, Any] = {"file": rules, "ok": policy is not None}
+    report = Report()
     if policy is not None:
         compile_policy(policy, config)
         failed = failed_tests(policy, config, plugins)
         problems += failed
-        warnings += advise(policy, helpers)
+        # What cuts off whoever asks is told of the rules that are in force here, or will be.
+        here = "" if args.rules else os.environ.get("SSH_CONNECTION", "")
+        report = lint(policy, config, helpers, plugins, ssh_connection(here))
         entry |= {
             "ok": not failed,
             "rules": policy.rule_count(),
@@ -66,11 +77,15 @@ def run(args: argparse.Namespace) -> int:
             "files": files,
             "problems": [asdict(problem) for problem in problems],
             "warnings": [asdict(warning) for warning in warnings],
+            "findings": [asdict(finding) for finding in report.findings],
+            "notes": report.notes,
         }
         print(json.dumps(shown, indent=2, ensure_ascii=False))
     else:
-        _print(files, problems, warnings)
-    return exits.BAD_CONFIGURATION if problems else exits.OK
+        _print(files, problems, warnings, report)
+    if problems:
+        return exits.BAD_CONFIGURATION
+    return exits.FAILURE if args.strict and (warnings or report.findings) else exits.OK
 
 
 def _check_config(
@@ -89,9 +104,15 @@ def _included(policy: Policy) -> list[dict[str, Any]]:
     return [{"file": file, "rules": counts[file]} for file in policy.files[1:]]
 
 
-def _print(files: list[dict[str, Any]], problems: list[Problem], warnings: list[Problem]) -> None:
+def _print(
+    files: list[dict[str, Any]], problems: list[Problem], warnings: list[Problem], report: Report
+) -> None:
     for problem in problems + warnings:
         print(problem.shown(), file=sys.stderr)
+    for finding in report.findings:
+        print(finding.shown(), file=sys.stderr)
+    for note in report.notes:
+        print(f"note: {note}", file=sys.stderr)
     for entry in files:
         if entry["ok"]:
             counts = ""
@@ -107,6 +128,8 @@ def _print(files: list[dict[str, Any]], problems: list[Problem], warnings: list[
         print(_counted(len(problems), "problem"), file=sys.stderr)
     if warnings:
         print(_counted(len(warnings), "warning"), file=sys.stderr)
+    if report.findings:
+        print(_counted(len(report.findings), "finding"), file=sys.stderr)
 
 
 def _of_helper(name: str, what: str) -> Problem:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Final, cast
 
 from firewalld_py.conntrack.helpers.control_ports import CONTROL_PORTS, ControlPort
+from firewalld_py.policy.chains import reached, targets_of
 from firewalld_py.policy.checks import PROTOCOL_NAMES, protocols
-from firewalld_py.policy.errors import WARNING, Problem
+from firewalld_py.policy.findings import Finding, about_rule
 from firewalld_py.policy.model import Chain, Match, Policy, Rule
 from firewalld_py.policy.names import STATES
 
@@ -18,30 +20,39 @@ NARROW_PORTS: Final = 32
 _RAW_OF: Final = {"input": "prerouting", "forward": "prerouting", "output": "output"}
 
 
-def advise(policy: Policy, helpers: Collection[str]) -> list[Problem]:
-    """Warnings about a policy that is right; `helpers` are those that there are."""
+def advise(policy: Policy, helpers: Collection[str]) -> list[Finding]:
+    """Where a helper is missing; `helpers` are those that there are."""
     raw = {chain.name: chain.rules for chain in policy.chains if chain.table == "raw"}
-    # Of chains that rules lead to, those of raw may give a helper to anything; those of filter are
-    # left out: where they are come from is not looked into.
+    # Of chains that rules lead to, those of raw may give a helper to anything.
     elsewhere = tuple(
         rule
         for chain in policy.chains
         if chain.table == "raw" and chain.user
         for rule in chain.rules
     )
-    found: list[Problem] = []
+    found: list[Finding] = []
     told: set[tuple[str, str, int]] = set()
     for chain in policy.chains:
         if chain.table != "filter" or chain.user:
             continue
         of_raw = _RAW_OF[chain.name]
-        for rule, control in _unread(chain, raw.get(of_raw, ()) + elsewhere, helpers):
+        for rule, control in _unread(
+            _with_targets(policy, chain), raw.get(of_raw, ()) + elsewhere, helpers
+        ):
             key = (of_raw, control.helper, control.protocol)
             if key not in told:
                 told.add(key)
                 found.append(_warning(rule, control, of_raw))
     order = {file: number for number, file in enumerate(policy.files)}
-    return sorted(found, key=lambda problem: (order[problem.file], problem.line, problem.column))
+    return sorted(found, key=lambda finding: (order[finding.file], finding.line, finding.column))
+
+
+def _with_targets(policy: Policy, base: Chain) -> Chain:
+    """The chain with the rules of all chains that packets of it may be led to."""
+    chains = {chain.name: chain for chain in policy.chains if chain.table == base.table}
+    calls = {name: targets_of(chain) for name, chain in chains.items()}
+    rules = [rule for name in reached(base.name, calls) for rule in chains[name].rules]
+    return replace(base, rules=(*base.rules, *rules))
 
 
 def _unread(
@@ -107,7 +118,7 @@ def _has_port(match: Match, port: int) -> bool:
     return any(low <= port <= high for low, high in ranges)
 
 
-def _warning(rule: Rule, control: ControlPort, raw_chain: str) -> Problem:
+def _warning(rule: Rule, control: ControlPort, raw_chain: str) -> Finding:
     protocol = PROTOCOL_NAMES[control.protocol]
     line = (
         f"{{name: {control.helper} control, proto: {protocol}, dport: {control.port}, "
@@ -118,4 +129,4 @@ def _warning(rule: Rule, control: ControlPort, raw_chain: str) -> Problem:
         f"gives these connections the helper {control.helper}: what they lead to will be NEW. "
         f"Add to raw/{raw_chain}: {line}"
     )
-    return Problem(rule.file, rule.line, rule.column, message, rule.label, severity=WARNING)
+    return about_rule("helper-missing", rule, message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from firewalld_py.conntrack.connection import STATE_NAMES
@@ -15,13 +15,16 @@ from firewalld_py.policy.config import Config
 from firewalld_py.policy.model import Policy
 from firewalld_py.policy.packet_octets import Talk, meta_of
 from firewalld_py.policy.region import Interfaces
-from firewalld_py.policy.trial import START, STEP_S
-from firewalld_py.policy.witness import Candidate
+from firewalld_py.policy.trial import START, STEP_S, WALL_START
+from firewalld_py.policy.witness import Candidate, Sent
 from firewalld_py.rules.build import build_ruleset
-from firewalld_py.rules.ruleset import Ruleset
+from firewalld_py.rules.machine import Machine
+from firewalld_py.rules.ruleset import Rule, Ruleset
 
 # Between two candidates: limits have their tokens again.
 REST_S: Final = 1_000_000.0
+# A table is emptied for the next candidate, which is cheaper than a new one, so often.
+RUNS_OF_A_TABLE: Final = 1000
 
 
 class Bench:
@@ -39,16 +42,22 @@ class Bench:
         plan: Plan | None = None,
     ) -> None:
         """`plan` is the policy's, if somebody has compiled it before."""
+        self._machine = Machine()
         self.plan = compile_policy(policy, config) if plan is None else plan
         self._interfaces = interfaces
         self._settings = make_settings(config.conntrack.numbers())
         self._more_helpers = list(more_helpers)
         self.ruleset = self._built(self.plan)
         self._opening: Ruleset | None = None
+        self._conntrack = self._empty()
         self._now = START
+        self._runs = 0
+
+    def _empty(self) -> Conntrack:
+        return Conntrack(self._settings, more_helpers=self._more_helpers)
 
     def _built(self, plan: Plan) -> Ruleset:
-        ruleset = build_ruleset(plan)
+        ruleset = build_ruleset(plan, self._machine)
         ruleset.interfaces.set_names(
             {index: name for name, index in self._interfaces.indexes.items()}
         )
@@ -72,18 +81,39 @@ class Bench:
 
     def run_all(self, candidate: Candidate) -> list[Decision]:
         """What becomes of each of its packets."""
+        judge = self._judge(candidate)
+        return [judge(sent) for sent in candidate.steps]
+
+    def run_counting(self, candidate: Candidate, rule: Rule) -> tuple[Decision, int]:
+        """What becomes of its last packet, and how often that met a rule of the rule set."""
+        judge = self._judge(candidate)
+        for sent in candidate.steps[:-1]:
+            judge(sent)
+        before = rule.hits
+        return judge(candidate.last), rule.hits - before
+
+    def _judge(self, candidate: Candidate) -> Callable[[Sent], Decision]:
+        """Judges the packets of a candidate one after another, from an empty state table on."""
         self._now += REST_S
-        conntrack = Conntrack(self._settings, more_helpers=self._more_helpers)
-        firewall, talk = Firewall(self.ruleset, conntrack), Talk()
-        decisions: list[Decision] = []
-        for number, sent in enumerate(candidate.steps, 1):
-            is_before = candidate.opened and number < len(candidate.steps)
+        self._runs += 1
+        if self.ruleset.assigns_helpers() or self._runs % RUNS_OF_A_TABLE == 0:
+            self._conntrack = self._empty()
+        elif self._conntrack.table.size:
+            for connection in self._conntrack.table.connections():
+                self._conntrack.table.remove(connection)
+        firewall, talk = Firewall(self.ruleset, self._conntrack), Talk()
+
+        def judge(sent: Sent) -> Decision:
+            is_before = candidate.opened and sent is not candidate.last
             firewall.ruleset = self.opening() if is_before else self.ruleset
             self._now += STEP_S
+            wall = WALL_START if sent.words.time is None else sent.words.time
+            self._machine.wall_offset = wall - self._now
             data = talk.error(sent.words) if sent.is_error else talk.octets(sent.words)
             meta = meta_of(sent.words, sent.chain, self._interfaces.indexes)
-            decisions.append(firewall.handle(data, meta, self._now))
-        return decisions
+            return firewall.handle(data, meta, self._now)
+
+        return judge
 
 
 def state_of(decision: Decision) -> str:

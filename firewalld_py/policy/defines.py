@@ -36,12 +36,24 @@ class ListField:
     merge: Callable[[Iterable[object]], tuple[object, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """A define's name, where it stands, and whether any rule uses it."""
+
+    name: str
+    file: str
+    line: int
+    column: int
+    used: bool
+
+
 @dataclass(slots=True)
 class Defines:
     """The defines of a policy by name, with what they turned out to mean per kind of field."""
 
     nodes: dict[str, tuple[Node, ...]] = field(default_factory=dict)
     places: dict[str, tuple[str, int]] = field(default_factory=dict)  # the file and line of each
+    columns: dict[str, int] = field(default_factory=dict)
     wrong: set[str] = field(default_factory=set)  # noted already: unknown names, circles
     known: dict[tuple[str, str], tuple[object, ...] | None] = field(default_factory=dict)
     sets: Collection[str] = ()  # what else $name may mean, where a rule asks
@@ -87,6 +99,14 @@ class Defines:
                 self.known[key] = self._values(self.nodes[name], reading, using)
         return self.known[key]
 
+    def all(self) -> tuple[Defined, ...]:
+        """Every define, once all rules are read."""
+        used = {name for name, _kind in self.known}
+        return tuple(
+            Defined(name, *place, self.columns[name], name in used)
+            for name, place in self.places.items()
+        )
+
     def _note(self, item: Node, fault: Fault, reading: Reading) -> None:
         suggestion = fault.suggestion
         if isinstance(item, Scalar) and item.text in self.nodes:
@@ -125,6 +145,7 @@ def read_defines(node: Node, reading: Reading) -> None:
             reading.fault(key, f"the name {quoted(name)} is defined already, in {first}")
         else:
             defines.places[name] = (reading.problems.file, key.line)
+            defines.columns[name] = key.column
             defines.nodes[name] = _elements(name, value, reading, defines)
 
 

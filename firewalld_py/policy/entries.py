@@ -10,6 +10,7 @@ from firewalld_py.policy.model import Chain, Match, Policy, Rule
 from firewalld_py.policy.region import EVERYWHERE, Interfaces, Region, region_of
 
 MAX_ENTRIES: Final = 16  # ways into one chain that are told apart; of more it is only known: many
+MAX_UNTRACKED: Final = 32  # rules with NOTRACK that are tried for an UNTRACKED packet
 # The filter chains to which packets of a raw chain may come, as pipeline.py has it.
 AFTER_RAW: Final = {"prerouting": ("forward", "input"), "output": ("output",)}
 RAW_OF: Final = {"forward": "prerouting", "input": "prerouting", "output": "output"}
@@ -32,12 +33,14 @@ class Places:
         self.interfaces = interfaces
         self.chains = {f"{chain.table}/{chain.name}": chain for chain in policy.chains}
         self._regions: dict[int, Region] = {}
+        self._untracked: dict[str, list[Region]] = {}
         self.crowded: set[str] = set()  # chains with more ways into them than are told apart
         self.entries: dict[str, list[Entry]] = {place: [] for place in self.chains}
         for place, chain in self.chains.items():
             if not chain.user:
                 self.entries[place].append(Entry(chain.name, EVERYWHERE))
-        for place in self._callers_first():
+        self.callers_first = self._callers_first()  # places
+        for place in self.callers_first:
             self._lead_on(place)
 
     def region(self, rule: Rule) -> Region:
@@ -57,6 +60,21 @@ class Places:
     def hooks(self, chain: Chain, entry: Entry) -> tuple[str, ...]:
         """The filter chains that packets which come by this way are judged in."""
         return AFTER_RAW[entry.base] if chain.table == "raw" else (entry.base,)
+
+    def untracked(self, raw_chain: str) -> list[Region]:
+        """What rules that packets of a raw chain come to leave untracked, if none before decides.
+
+        No more than MAX_UNTRACKED of them are told.
+        """
+        if raw_chain not in self._untracked:
+            self._untracked[raw_chain] = [
+                entry.region.also(self.region(rule))
+                for place, chain, _number, rule in self.rules()
+                if chain.table == "raw" and rule.action.verdict == "notrack"
+                for entry in self.entries[place]
+                if entry.base == raw_chain
+            ][:MAX_UNTRACKED]
+        return self._untracked[raw_chain]
 
     def rules(self) -> Iterator[tuple[str, Chain, int, Rule]]:
         """All rules: the place of their chain, the chain, their number from 0, and they."""
@@ -123,14 +141,3 @@ def _patterns(match: Match) -> tuple[str, ...]:
 
 def _is_interface(match: Match) -> bool:
     return match.kind in ("in", "out")
-
-
-def untracked(places: Places, raw_chain: str) -> list[Region]:
-    """What rules that packets of a raw chain come to leave untracked, unless others are before."""
-    return [
-        entry.region.also(places.region(rule))
-        for place, chain, _number, rule in places.rules()
-        if chain.table == "raw" and rule.action.verdict == "notrack"
-        for entry in places.entries[place]
-        if entry.base == raw_chain
-    ]

@@ -21,11 +21,12 @@ from firewalld_py.policy.errors import (
     TooManyProblems,
     quoted,
 )
+from firewalld_py.policy.findings import OF_FILE_FORM, read_file_silences
 from firewalld_py.policy.include import FORM as INCLUDE_FORM
 from firewalld_py.policy.include import SHAPE as INCLUDE
 from firewalld_py.policy.include import Piece, Pieces
 from firewalld_py.policy.keys import Key, Reading, Table, mapping, one
-from firewalld_py.policy.model import Chain, Policy, Set
+from firewalld_py.policy.model import Chain, Policy, Set, Silence
 from firewalld_py.policy.nodes import Node, compose, is_null, read_tree
 from firewalld_py.policy.read_chains import FILTER, RAW, read_chains, unread
 from firewalld_py.policy.rule_tests import SHAPE as TESTS
@@ -82,10 +83,11 @@ def _read(
     if problems.found:
         return None, problems.ordered()
     files = tuple(piece.file for piece in loader.pieces)
-    policy = Policy(
+    assert reading.defines is not None
+    made = Policy(
         problems.file, VERSION, tuple(loader.chains), loader.tests, files, tuple(loader.sets)
     )
-    return policy, []
+    return replace(made, defines=reading.defines.all(), lint=loader.lint), []
 
 
 @reads(Choice((str(VERSION),)))
@@ -150,6 +152,13 @@ POLICY: Final = Table(
             "packets, and what the rules are to do with them",
             read_as=TESTS,
         ),
+        Key(
+            "lint",
+            read_file_silences,
+            OF_FILE_FORM,
+            "findings of `check` that are known and meant; each alone, or with what it is about",
+            also=("silence", "nolint", "ignore"),
+        ),
     ),
 )
 
@@ -170,6 +179,7 @@ class _Loader:
     chains: list[Chain] = field(default_factory=list)
     tests: tuple[RuleTest, ...] = ()
     sets: list[Set] = field(default_factory=list)
+    lint: tuple[Silence, ...] = ()
 
     def read(self, tree: Node) -> None:
         pieces = Pieces(self.reading, POLICY, _INCLUDED, self.pieces)
@@ -184,6 +194,8 @@ class _Loader:
         self.chains = read_chains(self.reading, self.under)
         for node in self.under("tests"):
             self.tests += read_tests(node, self.reading)
+        for piece in self.pieces:
+            self.lint += cast("tuple[Silence, ...]", piece.top.get("lint", ()))
 
     def under(self, *names: str) -> Iterator[Node]:
         """What stands under a key in each of the files, which is the one being read by then."""

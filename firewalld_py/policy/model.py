@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from firewalld_py.policy.addresses import AddressRange
+from firewalld_py.policy.defines import Defined
 from firewalld_py.policy.rule_tests import RuleTest
 
 Verdict = Literal["accept", "drop", "reject", "notrack", "continue", "jump", "goto", "return"]
@@ -156,6 +157,17 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class Silence:
+    """A finding of the linter that is not to be told (findings.py); of one `subject` or of all."""
+
+    name: str
+    subject: str
+    file: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule; `place` is where it stands ("filter/forward/3"), `name` its name or its place."""
 
@@ -166,6 +178,7 @@ class Rule:
     column: int
     matches: tuple[Match, ...]
     action: Action
+    lint: tuple[Silence, ...] = ()
 
     @property
     def label(self) -> str:
@@ -225,6 +238,8 @@ class Policy:
     tests: tuple[RuleTest, ...] = ()
     files: tuple[str, ...] = ()
     sets: tuple[Set, ...] = ()
+    defines: tuple[Defined, ...] = ()
+    lint: tuple[Silence, ...] = ()
 
     def rule_count(self) -> int:
         """The number of rules in all chains."""

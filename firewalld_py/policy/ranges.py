@@ -34,6 +34,12 @@ def common(one: Ranges, other: Ranges) -> Ranges:
     """What is in both sets."""
     if one is other:
         return one
+    if len(one) == 1 and len(other) == 1:  # most often
+        (low, high), (first, last) = one[0], other[0]
+        if first <= low and high <= last:
+            return one
+        if low <= first and last <= high:
+            return other
     found: list[tuple[int, int]] = []
     here, there = 0, 0
     while here < len(one) and there < len(other):
@@ -50,6 +56,8 @@ def common(one: Ranges, other: Ranges) -> Ranges:
 
 def touch(one: Ranges, other: Ranges) -> bool:
     """Whether the sets have a number in common."""
+    if len(one) == 1 and len(other) == 1:  # most often
+        return one[0][0] <= other[0][1] and other[0][0] <= one[0][1]
     here, there = 0, 0
     while here < len(one) and there < len(other):
         if one[here][1] < other[there][0]:

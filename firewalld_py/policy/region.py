@@ -10,7 +10,6 @@ Regions are for proofs: `apart` and `holds` are said only of what surely is so.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -53,21 +52,49 @@ FULL: Final[tuple[Ranges, ...]] = tuple(
 )
 _PORTS: Final = ranges_of((number, number) for number in PORT_PROTOCOLS)
 _IP_ONLY: Final = (LENGTH, TTL, TOS, PROTO)
+_OF_FAMILY: Final = (SRC, DST, FAMILY, *_IP_ONLY)
 _HAS: Final = 1  # a packet that is no whole IP packet, in a set of families
 _FAMILY_BITS: Final = {0: 1, 4: 2, 6: 4}
+
+# Fields in the order in which rules most often differ; and those of which no other field tells.
+_MOST_TELLING: Final = (SRC, DST, DPORT, STATE, PROTO, IN, OUT, SPORT, ICMP_TYPE, FAMILY, FLAGS,
+                        LENGTH, TTL, TOS)  # fmt: skip
+_ALONE: Final = frozenset((STATE, IN, OUT))
 
 Literal = tuple[str, bool, MatchValue]
 
 
-@dataclass(frozen=True, slots=True)
 class Region:
-    """Packets by field; `others` are conditions on what is no field here.
+    """Packets by field; `others` are conditions on what is no field here. It never changes.
 
-    `fields` of None: no packet at all.
+    `fields` of None: no packet at all. `asked` has a bit for every field that leaves anything out.
     """
 
-    fields: tuple[Ranges, ...] | None = FULL
-    others: frozenset[Literal] = frozenset()
+    __slots__ = ("asked", "fields", "others")
+
+    def __init__(
+        self, fields: tuple[Ranges, ...] | None = FULL, others: frozenset[Literal] = frozenset()
+    ) -> None:
+        self.fields = fields
+        self.others = others
+        self.asked = 0
+        if fields is not None and fields is not FULL:
+            for number, ranges in enumerate(fields):
+                if ranges is not FULL[number]:
+                    self.asked |= 1 << number
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Region)
+            and self.fields == other.fields
+            and self.others == other.others
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.fields, self.others))
+
+    def __repr__(self) -> str:
+        return f"Region({self.fields}, {self.others})"
 
     def empty(self, steady: Collection[str] = ()) -> bool:
         """Whether it surely has no packet: its conditions contradict each other.
@@ -84,18 +111,23 @@ class Region:
         """What is in both."""
         if self.fields is None or other.fields is None:
             return NOWHERE
+        others = self.others | other.others if other.others else self.others
+        for one, more in ((self, other), (other, self)):
+            if not one.asked:
+                return more if more.others == others else Region(more.fields, others)
         pairs = zip(self.fields, other.fields, strict=True)
         fields = [mine if mine is its else common(mine, its) for mine, its in pairs]
-        return Region(_tight(fields), self.others | other.others)
+        return Region(_tight(fields), others)
 
     def apart(self, other: Region) -> bool:
         """Whether the two surely have no packet in common."""
         if self.fields is None or other.fields is None:
             return True
-        return any(
-            mine is not its and not touch(mine, its)
-            for mine, its in zip(self.fields, other.fields, strict=True)
-        )
+        both = self.asked & other.asked
+        for number in _MOST_TELLING:
+            if both >> number & 1 and not touch(self.fields[number], other.fields[number]):
+                return True
+        return False
 
     def less(self, other: Region) -> list[Region]:
         """What of it is not in the other one, whose `others` do not count: as regions apart."""
@@ -107,7 +139,7 @@ class Region:
         rest = list(self.fields)
         for number, its in enumerate(other.fields):
             mine = rest[number]
-            if mine is its:
+            if mine is its or its is FULL[number]:
                 continue
             outside = without(mine, its)
             if outside:
@@ -123,8 +155,14 @@ class Region:
         """The same, and the field is one of these."""
         if self.fields is None:
             return NOWHERE
+        before = self.fields[number]
+        found = common(before, ranges)
+        if found == before:
+            return self
         fields = list(self.fields)
-        fields[number] = common(fields[number], ranges)
+        fields[number] = found
+        if number in _ALONE:
+            return Region(tuple(fields), self.others) if found else NOWHERE
         return Region(_tight(fields), self.others)
 
 
@@ -135,9 +173,12 @@ def _tight(fields: list[Ranges]) -> tuple[Ranges, ...] | None:
             return None
     if all(mine is full for mine, full in zip(fields, FULL, strict=True)):
         return FULL
-    for tighten in (_tight_family, _tight_ports, _tight_flags, _tight_icmp, _tight_family):
+    proto = fields[PROTO]
+    for tighten in (_tight_family, _tight_ports, _tight_flags, _tight_icmp):
         if not tighten(fields):
             return None
+    if fields[PROTO] is not proto and not _tight_family(fields):
+        return None
     return tuple(full if mine == full else mine for mine, full in zip(fields, FULL, strict=True))
 
 
@@ -167,6 +208,8 @@ def _families_of(addresses: Ranges) -> int:
 
 def _tight_family(fields: list[Ranges]) -> bool:
     """Both addresses are of one family, or there are none: then there is no header to ask."""
+    if all(fields[number] is FULL[number] for number in _OF_FAMILY):
+        return True
     possible = _families_of(fields[SRC]) & _families_of(fields[DST])
     for number in (4, 6):
         if not touch(fields[FAMILY], ((number, number),)):

@@ -9,10 +9,11 @@ from firewalld_py.policy import values
 from firewalld_py.policy.actions import EXPECTED, FORM, read_action, read_log
 from firewalld_py.policy.checks import check_action, check_matches
 from firewalld_py.policy.errors import Fault
+from firewalld_py.policy.findings import OF_RULE_FORM, read_rule_silences
 from firewalld_py.policy.helper_checks import check_helper, of_module
 from firewalld_py.policy.keys import Key, Reading, Table, mapping, one
 from firewalld_py.policy.matches import MATCHES, NEGATED, make_matches
-from firewalld_py.policy.model import Action, Log, Match, Rule
+from firewalld_py.policy.model import Action, Log, Match, Rule, Silence
 from firewalld_py.policy.nodes import Mapping, Node, Scalar
 from firewalld_py.policy.shapes import Keys
 
@@ -53,6 +54,14 @@ RULE: Final = Table(
             also=("target", "jump", "verdict", "then", "j"),
             example="{proto: tcp, dport: 113, action: {reject: tcp-reset}}",
         ),
+        Key(
+            "lint",
+            read_rule_silences,
+            OF_RULE_FORM,
+            "findings of `check` about this rule that are known and meant",
+            also=("silence", "nolint", "ignore"),
+            example="{state: invalid, lint: accept-invalid, action: accept}",
+        ),
     ),
 )
 
@@ -80,7 +89,8 @@ def read_rule(chain: str, place: str, node: Node, reading: Reading) -> Rule | No
         return None
     name = cast("str", read.get("name", place))
     file = reading.problems.file
-    return Rule(name, place, file, node.line, node.column, matches, action)
+    lint = cast("tuple[Silence, ...]", read.get("lint", ()))
+    return Rule(name, place, file, node.line, node.column, matches, action, lint)
 
 
 def _label(place: str, node: Node) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
-from firewalld_py.policy.entries import RAW_OF, Places, patterns_of, untracked
+from firewalld_py.policy.entries import RAW_OF, Places, patterns_of
 from firewalld_py.policy.model import Policy, Rule
 from firewalld_py.policy.ranges import Ranges
 from firewalld_py.policy.region import (
@@ -37,7 +37,6 @@ from firewalld_py.policy.region import (
 from firewalld_py.policy.witness import Candidate, candidates_in
 
 MAX_CANDIDATES: Final = 50_000
-MAX_UNTRACKED: Final = 32  # NOTRACK rules that are tried for an UNTRACKED packet of a rule
 MAX_EDGES: Final = 4  # ranges of one condition whose edges are tried
 _WITH_EDGES: Final = (SRC, DST, DPORT, SPORT, PROTO, ICMP_TYPE, FLAGS, LENGTH, TTL, TOS)
 _PROTOCOLS: Final = (6, 17, 1, 58, 132, 47)
@@ -97,8 +96,8 @@ def of_region(places: Places, region: Region, chain: str) -> Iterator[Candidate]
     """Candidates in a region, in every state that it has, as a filter chain sees them."""
     if region.fields is None:
         return
-    free = untracked(places, RAW_OF[chain])[:MAX_UNTRACKED]
-    yield from candidates_in(region, chain, places.interfaces, tuple(free))
+    free = tuple(places.untracked(RAW_OF[chain]))
+    yield from candidates_in(region, chain, places.interfaces, free)
 
 
 def _variations(places: Places, region: Region, chain: str) -> Iterator[Candidate]:

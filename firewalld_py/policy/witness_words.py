@@ -43,6 +43,7 @@ from firewalld_py.policy.region import (
     Region,
     plain_field,
 )
+from firewalld_py.policy.witness_time import moment_of
 
 DEFAULT_DPORT: Final = 50000
 HOST: Final = 5  # of a network, where nothing else is asked for
@@ -52,6 +53,7 @@ _DST: Final = (0xCB007109, V6 + 0x20010DB8000200000000000000000009)
 _PROTOCOLS: Final = (IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP)
 _TYPES: Final = (8 << 8, ICMPV6_TYPES + (128 << 8))
 _FLAGS: Final = (SYN, ACK, SYN | ACK)
+_MACS: Final = [f"0200000000{octet:02x}" for octet in range(1, 9)]
 _MARK_BITS: Final = 0xFFFFFFFF
 
 _ANY_LENGTH: Final = ((0, FULL[LENGTH][-1][1]),)
@@ -80,7 +82,8 @@ def words_of(
     if region.fields is None:
         return None
     wanted = wanted or {}
-    region = _of_connection(region)
+    if region.others:
+        region = _of_connection(region)
     assert region.fields is not None
     protocol = pick(region.fields[PROTO], (*wanted.get(PROTO, ()), *_PROTOCOLS))
     if protocol == NONE:
@@ -113,20 +116,27 @@ def _of_family(
     tos = pick(fields[TOS], (*wanted.get(TOS, ()), *range(0, 256, 4)))
     if tos & 3:
         return None
+    others = region.others
+    ports, flags, icmp = _transport(protocol, fields, wanted)
     made = PacketWords(
         ends[0],
         ends[1],
         protocol,
         ways[0],
         ways[1],
+        ports[0],
+        ports[1],
+        flags,
+        icmp >> 8 & 0xFF,
+        icmp & 0xFF,
+        payload=_payload(others) if others else b"",
         ttl=pick(fields[TTL], (*wanted.get(TTL, ()), DEFAULT_TTL)),
         dscp=tos >> 2,
-        mark=_mark(region.others),
+        mark=_mark(others) if others else 0,
+        mss=_mss(others) if others and protocol == IPPROTO_TCP else 0,
+        time=_time(others) if others else None,
+        source_mac=_source_mac(others) if others and chain != "output" else b"",
     )
-    made = _transport(made, fields, wanted)
-    made = replace(made, payload=_payload(region.others))
-    if protocol == IPPROTO_TCP:
-        made = replace(made, mss=_mss(region.others))
     return _long(made, fields[LENGTH], wanted)
 
 
@@ -159,20 +169,22 @@ def _interfaces(
     return "" if chain == "output" else came, "" if chain == "input" else left
 
 
-def _transport(made: PacketWords, fields: tuple[Ranges, ...], wanted: Wanted) -> PacketWords:
-    if made.protocol in PORT_PROTOCOLS:
-        made = replace(
-            made,
-            sport=max(pick(fields[SPORT], (*wanted.get(SPORT, ()), DEFAULT_SPORT)), 0),
-            dport=max(pick(fields[DPORT], (*wanted.get(DPORT, ()), DEFAULT_DPORT)), 0),
+def _transport(
+    protocol: int, fields: tuple[Ranges, ...], wanted: Wanted
+) -> tuple[tuple[int, int], int, int]:
+    """Ports, TCP's flags, and ICMP's type and code."""
+    if protocol in PORT_PROTOCOLS:
+        ports = (
+            max(pick(fields[SPORT], (*wanted.get(SPORT, ()), DEFAULT_SPORT)), 0),
+            max(pick(fields[DPORT], (*wanted.get(DPORT, ()), DEFAULT_DPORT)), 0),
         )
-    if made.protocol == IPPROTO_TCP:
-        flags = pick(fields[FLAGS], (*wanted.get(FLAGS, ()), *_FLAGS))
-        return replace(made, flags=max(flags, 0))
-    if made.protocol in (IPPROTO_ICMP, IPPROTO_ICMPV6):
-        number = max(pick(fields[ICMP_TYPE], (*wanted.get(ICMP_TYPE, ()), *_TYPES)), 0)
-        return replace(made, icmp_type=number >> 8 & 0xFF, icmp_code=number & 0xFF)
-    return made
+        if protocol != IPPROTO_TCP:
+            return ports, 0, 0
+        return ports, max(pick(fields[FLAGS], (*wanted.get(FLAGS, ()), *_FLAGS)), 0), 0
+    if protocol in (IPPROTO_ICMP, IPPROTO_ICMPV6):
+        number = pick(fields[ICMP_TYPE], (*wanted.get(ICMP_TYPE, ()), *_TYPES))
+        return (0, 0), 0, max(number, 0)
+    return (0, 0), 0, 0
 
 
 def _long(made: PacketWords, lengths: Ranges, wanted: Wanted) -> PacketWords | None:
@@ -204,6 +216,20 @@ def _mark(others: Iterable[Literal]) -> int:
         if all(any(mark & m == v for v, m in pairs) != inverted for inverted, pairs in asked):
             return mark
     return 0
+
+
+def _time(others: Iterable[Literal]) -> int | None:
+    asked = tuple(_values(others, "time"))
+    return moment_of(asked) if asked else None
+
+
+def _source_mac(others: Iterable[Literal]) -> bytes:
+    asked = _values(others, "source_mac")
+    tried = [one for inverted, values in asked if not inverted for one in values] + _MACS
+    for mac in tried if asked else []:
+        if all((mac in values) != inverted for inverted, values in asked):
+            return bytes.fromhex(mac)
+    return b""
 
 
 def _mss(others: Iterable[Literal]) -> int:

@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 
 from firewalld_py.cli import check
+from firewalld_py.cli.main import main
 from firewalld_py.policy.config import DEFAULT_CONFIG
 
-GOOD_RULES = "version: 1\nfilter: {input: {rules: [{action: drop}]}}\n"
+SILENT = "lint: [lock-out, policy-accept]\n"
+GOOD_RULES = f"version: 1\nfilter: {{input: {{rules: [{{action: drop}}]}}}}\n{SILENT}"
 UNREAD_RULES = """version: 1
 filter:
   forward:
     rules:
       - {state: [established, related], action: accept}
       - {proto: tcp, dport: 21, state: new, action: accept}
+    policy: drop
 """
 BAD_RULES = "version: 1\nfilter: {input: {rules: [{action: dorp}]}}\n"
 
@@ -86,21 +89,75 @@ def test_rules_can_be_checked_where_no_configuration_is_installed(
     assert capsys.readouterr().out == f"{rules}: 1 rule, 1 chain, ok\n"
 
 
-def test_a_warning_is_shown_and_is_no_failure(
+def test_a_finding_is_shown_and_is_no_failure_unless_it_is_to_be(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rules = config.parent / "r.yaml"
-    rules.write_text(UNREAD_RULES)
+    rules.write_text(f"{UNREAD_RULES}lint: [policy-accept, related-without-helper]\n")
     assert run(config=str(config)) == 0
     out, err = capsys.readouterr()
     assert out.splitlines() == [f"{config}: ok", f"{rules}: 2 rules, 1 chain, ok"]
-    warning, count = err.splitlines()
-    assert warning.startswith(f"{rules}:6:9: warning: filter/forward/2: this opens tcp port 21")
-    assert count == "1 warning"
+    finding, count = err.splitlines()
+    assert finding.startswith(f"{rules}:6:9: warning: filter/forward/2: this opens tcp port 21")
+    assert finding.endswith(" [helper-missing]")
+    assert count == "1 finding"
     assert run("--json", config=str(config)) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert (shown["ok"], shown["problems"]) == (True, [])
-    assert [(one["line"], one["severity"]) for one in shown["warnings"]] == [(6, "warning")]
+    assert (shown["ok"], shown["problems"], shown["warnings"]) == (True, [], [])
+    assert [(one["name"], one["line"], one["rule"]) for one in shown["findings"]] == [
+        ("helper-missing", 6, "filter/forward/2")
+    ]
+    assert run("--strict", config=str(config)) == 1
+    assert run("--strict", "--json", config=str(config)) == 1
+    rules.write_text(GOOD_RULES)
+    assert run("--strict", config=str(config)) == 0
+    rules.write_text(BAD_RULES)
+    assert run("--strict", config=str(config)) == 5
+
+
+def test_the_witness_stands_below_its_finding_and_explain_takes_it(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = config.parent / "r.yaml"
+    rules.write_text(GOOD_RULES.replace("]}}", ", {name: late, dport: 9, action: accept}]}}"))
+    assert run(config=str(config)) == 0
+    finding, shown, _count = capsys.readouterr().err.splitlines()
+    assert finding.endswith("[unreachable]")
+    words = shown.split()
+    assert words[:2] == ["firewalld-py", "explain"]
+    assert main(["--config", str(config), *words[1:]]) == 0
+    explained = capsys.readouterr().out
+    assert "by rule 'filter/input/1'" in explained
+    assert "late" not in explained
+
+
+def test_who_asks_by_ssh_is_warned_of_being_cut_off(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = config.parent / "r.yaml"
+    rules.write_text(
+        "version: 1\nfilter:\n  input:\n    policy: drop\n    rules:\n"
+        "      - {state: established, action: accept}\n"
+        "      - {src: 10.1.0.0/24, proto: tcp, dport: 22, action: accept}\n  forward:\n"
+        "    policy: drop\n"
+    )
+    monkeypatch.setenv("SSH_CONNECTION", "10.2.0.5 50000 10.1.0.1 22")
+    assert run("--strict", config=str(config)) == 1
+    assert "[lock-out]" in capsys.readouterr().err
+    monkeypatch.setenv("SSH_CONNECTION", "10.1.0.5 50000 10.1.0.1 22")
+    assert run("--strict", config=str(config)) == 0
+    monkeypatch.setenv("SSH_CONNECTION", "10.2.0.5 50000 10.1.0.1 22")
+    assert run("--strict", "--rules", str(rules), config=str(config)) == 0  # perhaps not from here
+
+
+def test_what_was_not_looked_at_is_noted(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules = config.parent / "r.yaml"
+    rules.write_text(
+        GOOD_RULES.replace("[{", "[{name: odd, label: 3, dport: 9, action: accept}, {")
+    )
+    assert run("--strict", config=str(config)) == 0
+    note = "note: no packet could be made that meets filter/input/1 (odd): lint says nothing of it"
+    assert capsys.readouterr().err == f"{note}\n"
 
 
 FAILING_TEST = """tests:
@@ -117,7 +174,7 @@ def test_a_failing_test_is_a_problem(config: Path, capsys: pytest.CaptureFixture
     assert run(config=str(config)) == 5
     out, err = capsys.readouterr()
     assert out.splitlines() == [f"{config}: ok"]
-    assert err.startswith(f"{rules}:4:5: test 'ssh': expected accept; 10.1.0.5:40000 > 10.1.0.1:22")
+    assert err.startswith(f"{rules}:5:5: test 'ssh': expected accept; 10.1.0.5:40000 > 10.1.0.1:22")
     assert "got drop, state new, by 'filter/input/1' (" in err
     rules.write_text(GOOD_RULES + FAILING_TEST.replace("accept", "drop"))
     assert run(config=str(config)) == 0
@@ -158,6 +215,8 @@ def test_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ],
         "problems": [],
         "warnings": [],
+        "findings": [],
+        "notes": [],
     }
     rules.write_text(BAD_RULES)
     assert run("--json", config=str(config)) == 5
