@@ -36,12 +36,13 @@ from firewalld_py.policy.connection_text import (
 from firewalld_py.policy.connection_words import Meant, meant, next_packet
 from firewalld_py.policy.errors import PolicyErrors
 from firewalld_py.policy.explain import Explainer, Explanation
+from firewalld_py.policy.fresh_rules import keeps_something
 from firewalld_py.policy.load import load_rules
 from firewalld_py.policy.packet_octets import Talk, interface_indexes, meta_of
 from firewalld_py.policy.packet_words import PacketWords
 from firewalld_py.policy.plan_words import PlanConditions, plan_digest, policy_of_plan
 from firewalld_py.policy.set_elements import read_elements
-from firewalld_py.policy.trial import START, keeps_something
+from firewalld_py.policy.trial import START
 from firewalld_py.policy.written import Conditions, WrittenConditions
 from firewalld_py.rules.build import build_ruleset, plan_sets
 from firewalld_py.rules.machine import Machine

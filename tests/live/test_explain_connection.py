@@ -23,7 +23,7 @@ filter:
     rules:
       - {name: answers, state: established, direction: reply, action: accept}
       - {name: going on, state: established, action: accept}
-      - {name: web, in: lan0, proto: tcp, dport: 4433-4435, state: new,
+      - {name: web, in: lan0, proto: tcp, dport: 4433-4436, state: new,
          action: [{connmark: 0x7}, accept]}
 """
 CLOSED: Final = """
@@ -32,7 +32,7 @@ filter:
   forward:
     policy: drop
     rules:
-      - {name: not any more, dport: 4433-4435, action: drop}
+      - {name: not any more, dport: 4433-4436, action: drop}
       - {name: answers, state: established, direction: reply, action: accept}
 """
 
@@ -109,6 +109,25 @@ def _another_file(daemon: Daemon, port: int) -> None:
     assert not told["file_differs"]
     assert [told[way]["rule"] for way in ("original", "reply")] == ["not any more", "answers"]
     assert told["original"]["verdict"] == "drop"
+
+
+def test_what_was_added_to_a_set_counts(daemon: Daemon, world: World) -> None:
+    with_set = RULES.replace("version: 1\n", "version: 1\nsets: {slow: {type: address}}\n")
+    by_rules(daemon, with_set.replace("rules:\n", "rules:\n      - {src: $slow, action: drop}\n"))
+    with (
+        world.server.socket(socket.AF_INET, socket.SOCK_STREAM) as listening,
+        world.client.socket(socket.AF_INET, socket.SOCK_STREAM) as talking,
+    ):
+        listening.bind((SERVER4, 4436))
+        listening.listen()
+        talking.settimeout(ANSWER_TIMEOUT_S)
+        talking.connect((SERVER4, 4436))
+        words = f"sport={talking.getsockname()[1]}"
+        assert explained(daemon, words)["original"]["verdict"] == "accept"
+        assert daemon.command("set", "add", "slow", CLIENT4).returncode == OK
+        told = explained(daemon, words)
+        assert [told[way]["verdict"] for way in ("original", "reply")] == ["drop", "accept"]
+        assert daemon.command("set", "flush", "slow").returncode == OK
 
 
 def test_several_are_listed_and_none_is_said(daemon: Daemon, world: World) -> None:
