@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bench import bulk, core, latency, memory, million, report, small_packets
+from bench import bulk, core, latency, memory, million, report, sets, small_packets
 from bench.programs import Programs, compiled_programs
 from bench.report import Section
 from firewalld_py import compiled
@@ -112,7 +112,22 @@ class Bench:
             section.compare(samples, few, many, "at least 0.95", label)
             label = f"time with the answer remembered / asked, {kind}"
             section.compare(samples, f"{few} {core.REMEMBERED}", few, label=label)
-        return [section]
+        return [section, self.sets()]
+
+    def sets(self) -> Section:
+        section = Section("Sets: networks of many lengths, every packet looked up; less is better")
+        samples = sets.measure(self.effort.rounds, self.effort.core_s)
+        few, many = (f"{count} networks of IPv4" for count in (sets.FEW, sets.MANY))
+        in_ns = {name: of for name, of in samples.items() if name.startswith(("packet", "lookup"))}
+        section.add(in_ns, "ns")
+        section.compare(
+            samples, f"packet, {few}", f"packet, {many}", label="speed with 100 000 / with 10"
+        )
+        of_memory = {name: of for name, of in samples.items() if name.startswith("memory")}
+        section.add(of_memory, "octets")
+        rest = {name: of for name, of in samples.items() if name not in in_ns | of_memory}
+        section.add(rest, "ms, goal at most 2 000 for all of a family")
+        return section
 
     def memory(self) -> list[Section]:
         count = f"{self.effort.connections:,}".replace(",", " ")

@@ -61,7 +61,8 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         action="append",
         default=[],
         metavar="PREFIX=INTERFACE",
-        help="for a capture: addresses behind an interface, as 10.1.0.0/24=lan0",
+        help="addresses behind an interface, as 10.1.0.0/24=lan0, or of this machine, as "
+        "10.1.0.1=local",
     )
     explain.add_argument("--json", action="store_true", help="as one JSON object")
 
@@ -91,9 +92,14 @@ def run(args: argparse.Namespace) -> int:
     if message := chain_fault(words, chain):
         print(f"firewalld-py: {message}", file=sys.stderr)
         return USAGE
-    indexes = interface_indexes([words])
-    names = {index: name for name, index in indexes.items()}
-    replay = Replay(config_of(args), args.rules, chain, Routes([]))
+    try:
+        routes = Routes(args.route)
+    except RouteError as error:
+        print(f"firewalld-py: {error}", file=sys.stderr)
+        return USAGE
+    names = routes.names_with(interface_indexes([words]))
+    indexes = {name: index for index, name in names.items()}
+    replay = Replay(config_of(args), args.rules, chain, routes)
     replay.ruleset.interfaces.set_names(names)
     replay.machine.wall_offset = (time.time() if words.time is None else words.time) - START
     explainer = Explainer(replay.firewall, replay.policy, replay.plan, names)

@@ -33,7 +33,8 @@ from firewalld_py.pipeline import Decision, Firewall
 from firewalld_py.policy.compile import Plan, compile_policy
 from firewalld_py.policy.config import DEFAULT_CONFIG, Config, load_config
 from firewalld_py.policy.load import load_rules
-from firewalld_py.rules.build import build_ruleset
+from firewalld_py.policy.matches_routes import asks_for_routes
+from firewalld_py.rules.build import build_ruleset, plan_rules
 from firewalld_py.rules.machine import Machine
 from firewalld_py.service.plugins import load_helpers, with_plugins
 
@@ -77,8 +78,8 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         action="append",
         default=[],
         metavar="PREFIX=INTERFACE",
-        help="addresses behind an interface, as 10.1.0.0/24=lan0; may be repeated, the longest "
-        "prefix wins",
+        help="addresses behind an interface, as 10.1.0.0/24=lan0, or of this machine, as "
+        "10.1.0.1=local; may be repeated, the longest prefix wins",
     )
     replay.add_argument(
         "--coverage",
@@ -149,6 +150,7 @@ class Replay:
             known = policy, compile_policy(policy, config)
         self.policy, self.plan = known
         self.machine = Machine()  # a capture's clock is the wall clock
+        self.machine.routes = routes.table()
         self.ruleset = build_ruleset(self.plan, self.machine)
         self.ruleset.interfaces.set_names(routes.names)
         settings = make_settings(config.conntrack.numbers())
@@ -159,6 +161,12 @@ class Replay:
 
     def tell_about_interfaces(self) -> None:
         """Say it, if rules ask for interfaces that nobody named."""
+        if self.machine.routes is None and asks_for_routes(plan_rules(self.plan)):
+            print(
+                "firewalld-py: note: no routes are known: src_type, dst_type and reverse_path "
+                "cannot be asked; tell them with --route 10.1.0.0/24=lan0 and 10.1.0.1/32=local",
+                file=sys.stderr,
+            )
         if self.ruleset.interfaces.patterns and not self._routes.names:
             print(
                 "firewalld-py: note: a capture has no interfaces: every `in:` and `out:` counts "

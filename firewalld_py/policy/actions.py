@@ -12,7 +12,7 @@ from firewalld_py.policy.errors import Fault, nearest, quoted
 from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, items_of, one, text_of
 from firewalld_py.policy.mark_actions import CONNMARK_FORM, MARK_FORM, read_connmark, read_mark
 from firewalld_py.policy.model import Action, Log, Target, TargetValue, Verdict
-from firewalld_py.policy.names import DEFAULT_REJECT, LEVELS, REJECTS
+from firewalld_py.policy.names import DEFAULT_REJECT, HELPER_NAME, LEVELS, REJECTS
 from firewalld_py.policy.nodes import Mapping, Node, Scalar, found, is_null
 from firewalld_py.policy.recent import NAME, RECENT_ACTIONS, plain_name
 from firewalld_py.policy.set_targets import ADD_FORM, REMOVE_FORM, TARGET_KEYS
@@ -104,7 +104,7 @@ def _reject(text: str) -> str:
 
 
 # Packages bring others.
-@reads(Choice((*READABLE, *OF_MODULE)), Text())
+@reads(Choice((*READABLE, *OF_MODULE)), Text(f"^{HELPER_NAME}$", plain=True))
 def _helper(node: Node, reading: Reading) -> str:
     text = text_of(node, "a helper's name")
     if text in reading.helpers or text in OF_MODULE:

@@ -18,11 +18,19 @@ _LAST_OCTET: Final = re.compile(r"[0-9]{1,3}")
 # For editors, which see no more of an address than its form.
 _OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _V4: Final = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
-_V6: Final = "(?=[^-/]*:[^-/]*:)[0-9a-fA-F:.]+"
+_H16: Final = "[0-9a-fA-F]{1,4}"
+_V6: Final = (
+    rf"(?:(?:{_H16}:){{7}}{_H16}|(?:{_H16}:){{6}}{_V4}"
+    rf"|(?=[^/-]*::)(?![^/-]*:::)(?![^/-]*::[^/-]*::)(?:(?:{_H16})?:){{2,8}}(?:{_H16}|{_V4})?)"
+)
 _ADDRESS_FORM: Final = (
     rf"^(?:{_V4}(?:/(?:3[0-2]|[12]?[0-9])|\s*-\s*{_V4})?"
     rf"|{_V6}(?:/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9])|\s*-\s*{_V6})?)$"
 )
+
+
+# One address, or a network of one.
+ONE_FORM: Final = rf"^(?:{_V4}(?:/32)?|{_V6}(?:/128)?)$"
 
 
 class AddressRange(NamedTuple):

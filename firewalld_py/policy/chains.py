@@ -32,7 +32,7 @@ def check_name(table: str, name: str) -> None:
         raise Fault(f"expected {_NAME}, found {quoted(name[: MAX_NAME + 1])}")
 
 
-@reads(Text(plain=True))
+@reads(Text(NAME_FORM, plain=True))
 def read_target(node: Node, reading: Reading) -> str:
     """The name of a chain to go to, one of the table that is being read. Raises Fault."""
     name = text_of(node, "a chain's name")

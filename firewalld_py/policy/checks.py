@@ -115,7 +115,7 @@ def _not_known(chain: str, parts: tuple[str, ...]) -> Iterator[str]:
     for part in parts:
         if part == "out" and chain in _NO_OUT:
             yield f"out is not known in {chain}: the packet has not been routed out"
-        elif part in ("in", "source_mac") and chain in _NO_IN:
+        elif part in ("in", "source_mac", "reverse_path") and chain in _NO_IN:
             yield f"{part} is not known in {chain}: the packet was made on this machine"
 
 

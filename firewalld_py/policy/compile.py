@@ -15,6 +15,7 @@ from firewalld_py.policy.matches_connlimit import count_name
 from firewalld_py.policy.matches_link import LINK_KINDS
 from firewalld_py.policy.matches_payload import PAYLOAD_KINDS
 from firewalld_py.policy.matches_rate import RATE_KINDS
+from firewalld_py.policy.matches_routes import ROUTE_KINDS
 from firewalld_py.policy.matches_time import TimeEncoder
 from firewalld_py.policy.model import Action, Match, Policy, Recent, Rule, Set, Target
 from firewalld_py.policy.recent import Size, encode_list, encode_recent, sizes_of
@@ -54,6 +55,7 @@ _ORDER: Final = {
             "mss",
             *LINK_KINDS,
             "time",
+            *ROUTE_KINDS,
             *CONNECTION_KINDS,
             SET_KIND,
             *PAYLOAD_KINDS,
@@ -114,6 +116,8 @@ class _Compiler:
             "fragment": _number,
             SET_KIND: _set_use,
             "recent": self.recent,
+            "src_type": _number,
+            "dst_type": _number,
             **dict.fromkeys(ADDRESS_KINDS, _addresses),
         }
 
@@ -216,6 +220,7 @@ def _set(one: Set) -> Plan:
         "maximum": one.maximum,
         "lifetime": one.lifetime,
         "counters": one.counters,
+        "persist": one.persist,
         "elements": [[size, records.hex()] for size, records in one.elements],
     }
 

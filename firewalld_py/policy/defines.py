@@ -109,7 +109,7 @@ class Defines:
 
     def _note(self, item: Node, fault: Fault, reading: Reading) -> None:
         suggestion = fault.suggestion
-        if isinstance(item, Scalar) and item.text in self.nodes:
+        if isinstance(item, Scalar) and (item.text in self.nodes or item.text in self.sets):
             suggestion = f"${item.text}"
         reading.fault(item, fault.message, suggestion)
 
@@ -187,12 +187,12 @@ def check_references(reading: Reading) -> None:
 
 def _measure(start: str, defines: Defines, reading: Reading, depths: dict[str, int]) -> None:
     """Walk the defines below `start` without recursion; `depths` gets how deep each one nests."""
-    path = [start]
+    path = {start: None}  # in its order
     pending = [_references(defines, start)]
     while path:
-        name = path[-1]
+        name = next(reversed(path))
         if not pending[-1]:
-            path.pop()
+            del path[name]
             pending.pop()
             _settle(name, defines, reading, depths)
             continue
@@ -202,11 +202,12 @@ def _measure(start: str, defines: Defines, reading: Reading, depths: dict[str, i
             _fault(name, node, reading, f": {fault.message}", fault.suggestion)
             defines.wrong.add(name)
         elif other in path:
-            circle = " -> ".join(f"${step}" for step in (*path[path.index(other) :], other))
+            steps = list(path)
+            circle = " -> ".join(f"${step}" for step in (*steps[steps.index(other) :], other))
             _fault(name, node, reading, f" contains itself: {circle[:200]}")
             defines.wrong.update(path)
         elif other not in depths:
-            path.append(other)
+            path[other] = None
             pending.append(_references(defines, other))
 
 

@@ -162,5 +162,9 @@ def nearest(word: str, words: Iterable[str]) -> str:
     if len(word) > MAX_QUOTED:  # the comparison is quadratic
         return ""
     by_lower = {known.lower(): known for known in islice(words, MAX_CANDIDATES)}
+    letters = sorted(word.lower())
+    for known, name in by_lower.items():
+        if sorted(known) == letters:  # two that changed places: what hands do most often
+            return name
     near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[near[0]] if near else ""

@@ -8,6 +8,7 @@ from typing import Final
 from firewalld_py.policy.compile import Plan
 from firewalld_py.policy.matches_connection import CONNECTION_KINDS
 from firewalld_py.policy.matches_link import LINK_KINDS
+from firewalld_py.policy.matches_routes import ROUTE_KINDS
 from firewalld_py.policy.set_uses import SET_KIND
 from firewalld_py.rules.build import build_ruleset, plan_rules, plan_sets
 from firewalld_py.rules.machine import Machine
@@ -20,7 +21,7 @@ KEEP_NOTHING: Final = frozenset(
         *("tcp_flags", "mark", "connmark", "label", "zone"),
         *("length", "ttl", "tos", "ipv6_header", "tcp_option", "mss", *CONNECTION_KINDS),
         *LINK_KINDS,
-        *("fragment", "time"),
+        *("fragment", "time", *ROUTE_KINDS),
     )
 )
 

@@ -120,18 +120,41 @@ class Table:
             except Reported:
                 pass
         for key in self.keys:
-            if key.required and key.name not in node.entries:
+            if key.required and not self.has(node, key.name):
                 reading.fault(node, f"{key.name} is missing in {self.what}: {key.required}")
         return values
 
+    def has(self, node: Mapping, *names: str) -> bool:
+        """Whether one of these keys stands in `node`, right or misspelt: that is told by itself."""
+        return any(
+            name in names or (name not in self.by_name and self._meant(name) in names)
+            for name in node.entries
+        )
+
+    def _meant(self, name: str) -> str:
+        """The key that was probably meant by an unknown one, or ""."""
+        word = name.lower().replace("-", "_")
+        first, _ = _split(name)
+        known = first if first in self.by_name else ""
+        known = known or next((key.name for key in self.keys if word in key.also), "")
+        return known or nearest(name, self.by_name)
+
     def _unknown(self, node: Scalar, reading: Reading) -> None:
         """Note an unknown key, with the key that was probably meant or else all that there are."""
-        names = list(self.by_name)
-        word = node.text.lower().replace("-", "_")
-        meant = next((key.name for key in self.keys if word in key.also), "")
-        meant = meant or nearest(node.text, names)
-        known = "" if meant else f"; known are: {', '.join(names)}"
+        meant = self._meant(node.text)
+        word, separator = _split(node.text)
+        if separator and word in self.by_name:
+            lost = "after its ':' a blank" if separator == ":" else "behind it a ':'"
+            reading.fault(node, f"unknown key {quoted(node.text)}: of {word} {lost} is missing")
+            return
+        known = "" if meant else f"; known are: {', '.join(self.by_name)}"
         reading.fault(node, f"unknown key {quoted(node.text)} in {self.what}{known}", meant)
+
+
+def _split(name: str) -> tuple[str, str]:
+    """What stands before the colon or the blank in a key, and which of them there is."""
+    word, separator, _ = name.partition(":" if ":" in name else " ")
+    return word, separator
 
 
 def text_of(node: Node, expected: str) -> str:

@@ -52,7 +52,8 @@ def listed(using: ListField) -> Parser:
         try:
             return reading.defines.read(node, reading, using)
         except Fault as fault:
-            if isinstance(node, Scalar) and node.text in reading.defines.nodes:
+            known = (*reading.defines.nodes, *reading.defines.sets)
+            if isinstance(node, Scalar) and node.text in known:
                 raise Fault(fault.message, f"${node.text}") from None
             raise
 

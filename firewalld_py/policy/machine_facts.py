@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from firewalld_py.packet.packet import Packet
+from firewalld_py.policy.matches_routes import ADDRESS_TYPES
 from firewalld_py.rules.matches import Match
 from firewalld_py.rules.matches_link import (
     BROADCAST,
@@ -14,7 +15,13 @@ from firewalld_py.rules.matches_link import (
     PacketTypeMatch,
     packet_type,
 )
+from firewalld_py.rules.matches_routes import (
+    AddressTypeMatch,
+    ReversePathMatch,
+    address_types,
+)
 from firewalld_py.rules.matches_time import TimeMatch
+from firewalld_py.rules.routes import RTN_LOCAL, RTN_UNICAST
 
 PACKET_TYPE_NAMES: Final = {UNICAST: "unicast", BROADCAST: "broadcast", MULTICAST: "multicast"}
 
@@ -26,7 +33,28 @@ def machine_fact(match: Match, packet: Packet) -> str:
     if isinstance(match, PacketTypeMatch) and packet.dst:
         name = PACKET_TYPE_NAMES[packet_type(packet, match.machine)]
         return f"the packet is {name} by its destination"
+    if isinstance(match, AddressTypeMatch | ReversePathMatch):
+        return _routes(match, packet)
     return ""
+
+
+def _routes(match: AddressTypeMatch | ReversePathMatch, packet: Packet) -> str:
+    if not packet.src:
+        return ""
+    routes = match.machine.routes
+    if routes is None:
+        return "no routes are known"
+    if isinstance(match, AddressTypeMatch):
+        address = packet.dst if match.destination else packet.src
+        types = address_types(address, routes)
+        names = [name for name, bit in ADDRESS_TYPES.items() if bit & types]
+        return f"the address is {', '.join(names)}"
+    route = routes.find(packet.src)
+    if route.type != RTN_UNICAST:
+        kinds = {RTN_LOCAL: "it is this machine's own", 0: "no route leads there"}
+        return f"of its source, {kinds.get(route.type, 'the route goes to no host')}"
+    came = packet.meta.in_index
+    return f"it came by interface {came}, the way back goes by {sorted(set(route.interfaces))}"
 
 
 def _time(match: TimeMatch, packet: Packet) -> str:

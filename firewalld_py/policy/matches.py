@@ -15,6 +15,7 @@ from firewalld_py.policy.matches_link import LINK_KEYS
 from firewalld_py.policy.matches_packet import PACKET_KEYS
 from firewalld_py.policy.matches_payload import PAYLOAD_KEYS
 from firewalld_py.policy.matches_rate import RATE_KEYS
+from firewalld_py.policy.matches_routes import ROUTE_KEYS
 from firewalld_py.policy.matches_time import TIME_KEYS
 from firewalld_py.policy.model import Match, MatchValue
 from firewalld_py.policy.names import ICMP, ICMPV6
@@ -238,6 +239,7 @@ MATCHES: Final = Table(
         *PACKET_KEYS,
         *LINK_KEYS,
         *TIME_KEYS,
+        *ROUTE_KEYS,
         USE_KEY,
         *CONNECTION_KEYS,
         *PAYLOAD_KEYS,

@@ -19,6 +19,7 @@ from firewalld_py.policy.addresses import EXPECTED as ADDRESS
 from firewalld_py.policy.errors import Fault, nearest, quoted
 from firewalld_py.policy.keys import Key, Parser, Reading, Reported, Table, one
 from firewalld_py.policy.lists import ADDRESSES, PORTS, listed, plain_list, ports_merged
+from firewalld_py.policy.names import HELPER_NAME
 from firewalld_py.policy.nodes import Mapping, Node
 from firewalld_py.policy.numbers import number_range
 from firewalld_py.policy.shapes import AnyOf, Choice, Keys, Number, OneOrMore, Text, reads, shape_of
@@ -54,7 +55,7 @@ def _status(node: Node, reading: Reading) -> int:
 
 
 # Packages bring others.
-@reads(OneOrMore(AnyOf((Choice((*READABLE, *OF_MODULE)), Text()))))
+@reads(OneOrMore(AnyOf((Choice((*READABLE, *OF_MODULE)), Text(f"^{HELPER_NAME}$", plain=True)))))
 def _helpers(node: Node, reading: Reading) -> object:
     known = (*reading.helpers, *OF_MODULE)
 

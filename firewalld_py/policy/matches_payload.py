@@ -9,7 +9,7 @@ from firewalld_py.policy.errors import Fault, quoted
 from firewalld_py.policy.keys import Key, Reading, Reported, Table, each, mapping, one
 from firewalld_py.policy.lists import plain_list
 from firewalld_py.policy.nodes import Mapping, Node
-from firewalld_py.policy.shapes import Keys, Text, reads, shape_of
+from firewalld_py.policy.shapes import Keys, OneOrMore, Text, reads, shape_of
 from firewalld_py.policy.values import unexpected, whole_number
 from firewalld_py.rules.patterns import MAX_EXPRESSION, MAX_WORK, searcher
 
@@ -27,8 +27,11 @@ EXPRESSION: Final = "a regular expression (^SSH-2)"
 REGEX: Final = f"one or a list of: {EXPRESSION}; or {{pattern, from, to}}"
 
 _HEX: Final = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2}[ :]?)+)")
+_HEX_FORM: Final = f"^(?:0x)?(?:[0-9a-fA-F]{{2}}[ :]?){{1,{MAX_PATTERN}}}$"  # for editors
+_TEXT_FORM: Final = r"^(?:[^\x00]|\x00)+$"  # any but an empty one
 
 
+@reads(Text(_HEX_FORM, plain=True))
 def octets(text: str) -> str:
     """Hexadecimal digits without what stands between them."""
     match = _HEX.fullmatch(text)
@@ -40,6 +43,7 @@ def octets(text: str) -> str:
     return digits
 
 
+@reads(Text(_TEXT_FORM, MAX_PATTERN, plain=True))
 def text_octets(text: str) -> str:
     """The octets of a text (UTF-8) as hexadecimal digits."""
     found = text.encode(errors="surrogatepass")
@@ -72,6 +76,7 @@ _PAYLOAD: Final = Table(
 )
 
 
+@reads(Keys(_PAYLOAD))
 def _payload(node: Node, reading: Reading) -> object:
     """(offset, hexadecimal octets)."""
     read = _PAYLOAD.read(node, reading)
@@ -83,6 +88,7 @@ def _payload(node: Node, reading: Reading) -> object:
 _TEXTS: Final = plain_list(text_octets, TEXT)
 
 
+@reads(OneOrMore(shape_of(octets)))
 def _hexes(node: Node, reading: Reading) -> object:
     return tuple(each(node, reading, octets, HEX))
 
@@ -104,6 +110,7 @@ _CONTAINS: Final = Table(
 )
 
 
+@reads(shape_of(_TEXTS), Keys(_CONTAINS, one_of=("text", "octets")))
 def _contains(node: Node, reading: Reading) -> object:
     """(from, to, hexadecimal octets of each)."""
     if not isinstance(node, Mapping):

@@ -48,6 +48,7 @@ class Recent:
 #   helper      tuple of names           age, expires   tuple of (first, last), merged
 #   packets, octets    (direction, first, last)
 #   quota, every   int                   probability   (share of 2^32, seed)
+#   src_type, dst_type   int, bits of rules.matches_routes   reverse_path   (loose, accept_local)
 #   regex       as contains
 #   payload     (offset, hexadecimal octets)   contains   (from, to, hexadecimal octets of each)
 #   limit       (rate, burst, per, mask, mask6, over, max)

@@ -91,6 +91,7 @@ REJECTS: Final = (
     "icmp6-addr-unreachable",
     "icmp6-port-unreachable",
 )
+HELPER_NAME: Final = "[A-Za-z0-9][A-Za-z0-9._-]{0,14}"  # as NF_CT_HELPER_NAME_LEN has it
 DEFAULT_REJECT: Final = "port-unreachable"
 
 # Per protocol: name of the type -> its number.

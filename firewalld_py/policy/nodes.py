@@ -8,6 +8,7 @@ that a file can grow is bounded: octets, nodes (an alias counts as all that it s
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ import yaml
 
 from firewalld_py.policy.errors import Problems, quoted
 from firewalld_py.policy.source import LINE_BREAK, all_visible, read_text
+from firewalld_py.policy.syntax import goes_on, stands_there, start_of, syntax_fault
 
 MAX_NODES: Final = 4_000_000  # of one file, aliases expanded
 MAX_DEPTH: Final = 32
@@ -96,40 +98,6 @@ class _Abandoned(Exception):  # noqa: N818
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# The parser's words, and ours for what people most often did.
-_SYNTAX: Final = (
-    ("mapping values are not allowed", "a ':' too many: a text with ': ' in it needs quotes"),
-    ("did not find expected ',' or", "a ',' or the closing bracket is missing"),
-    ("expected ',' or", "a ',' or the closing bracket is missing"),
-    ("did not find expected '-' indicator", "wrong indentation: a '-' of this list was expected"),
-    ("did not find expected key", "wrong indentation, or a text where a key was expected"),
-    (
-        "expected <block end>",
-        "wrong indentation: this stands deeper or less deep than its neighbours",
-    ),
-    ("could not find expected ':'", "a ':' is missing after the key"),
-    ("unexpected end of stream", "a closing quote is missing"),
-    ("unexpected ':'", "an address that ends with ':' needs quotes"),
-    ("a tab character", "a tab cannot indent YAML: use spaces"),
-    ("expected alphabetic or numeric", "a text that begins with '*' or '&' needs quotes"),
-    ("undefined alias", "an alias (*name) without its anchor (&name)"),
-    (
-        "did not find expected node content",
-        "a value is missing, or one that begins with ':' lacks quotes",
-    ),
-    ("expected the node content", "a value is missing, or one that begins with ':' lacks quotes"),
-)
-
-
-def _start(event: Any) -> tuple[int, int]:
-    mark = event.start_mark
-    return mark.line + 1, mark.column + 1
-
-
-def _goes_on(event: Any) -> bool:
-    return bool(event.end_mark.line != event.start_mark.line)
-
-
 _NO_KEY: Final = Scalar("", False, 0, 0)  # stands in for a key that is no word
 
 
@@ -145,13 +113,16 @@ class _Composer:
         self.anchors: dict[str, Node] = {}
         self.nodes = 0
         self.documents = 0
+        self.last: Any = None  # the last event that stands in the text
 
     def compose(self, text: str) -> Node | None:
         try:
             for event in yaml.parse(text, Loader=_LOADER):
                 self.take(event)
+                if stands_there(event):
+                    self.last = event
         except yaml.YAMLError as error:
-            self.syntax(error)
+            self.problems.add(*syntax_fault(error, self.last, self.problems.lines))
             return None
         except _Abandoned:
             return None
@@ -159,16 +130,16 @@ class _Composer:
 
     def take(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.AliasEvent):
-            line, column = _start(event)
+            line, column = start_of(event)
             self.place(self.alias(str(event.anchor), line, column), line, column)
         elif isinstance(event, yaml.NodeEvent):
-            self.node(event, *_start(event))
+            self.node(event, *start_of(event))
         elif isinstance(event, yaml.CollectionEndEvent):
             self.close()
         elif isinstance(event, yaml.DocumentStartEvent):
             self.documents += 1
             if self.documents > 1:
-                self.abandon(*_start(event), "a second document begins here; one file holds one")
+                self.abandon(*start_of(event), "a second document begins here; one file holds one")
 
     def node(self, event: Any, line: int, column: int) -> None:
         if event.tag is not None:
@@ -181,12 +152,16 @@ class _Composer:
         node: Node
         if isinstance(event, yaml.ScalarEvent):
             plain = not event.style
-            if plain and _goes_on(event):
+            if plain and goes_on(event):
                 self.problems.add(
                     line,
                     column,
                     "a text without quotes goes on in the next line: is a ',' or '-' missing?",
                 )
+            if plain and event.value.endswith(("'", '"')):
+                blank = re.match(r"\w+:['\"]", event.value)
+                why = "after the ':' a blank is missing" if blank else "and begins with none"
+                self.problems.add(line, column, f"{quoted(event.value)} ends with a quote, {why}")
             node = Scalar(event.value, plain, line, column)
         elif isinstance(event, yaml.SequenceStartEvent):
             node = Sequence(line, column)
@@ -263,16 +238,3 @@ class _Composer:
     def abandon(self, line: int, column: int, message: str) -> None:
         self.problems.add(line, column, message)
         raise _Abandoned
-
-    def syntax(self, error: yaml.YAMLError) -> None:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        said = str(getattr(error, "problem", None) or error)
-        words = next((ours for theirs, ours in _SYNTAX if theirs in said), said)
-        if "cannot start any token" in said:
-            text = self.problems.lines[line - 1] if 0 < line <= len(self.problems.lines) else ""
-            character = text[column - 1 : column]
-            words = f"a text that begins with {quoted(character)} needs quotes"
-            if character == "\t":
-                words = "a tab cannot indent YAML: use spaces"
-        self.problems.add(line, column, f"not YAML: {words}")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from firewalld_py.policy import packet_values, values
-from firewalld_py.policy.addresses import BITS, address_range, address_text
+from firewalld_py.policy.addresses import BITS, ONE_FORM, address_range, address_text
 from firewalld_py.policy.errors import Fault, quoted
 from firewalld_py.policy.keys import Key, Reading, Table, items_of, one, text_of
 from firewalld_py.policy.matches_link import MAC, mac
 from firewalld_py.policy.matches_packet import DSCP, dscp
 from firewalld_py.policy.matches_time import MOMENT, moment
-from firewalld_py.policy.names import ICMP, ICMPV6
+from firewalld_py.policy.names import ICMP, ICMPV6, TCP_FLAGS
 from firewalld_py.policy.nodes import Node
-from firewalld_py.policy.shapes import OneOrMore, Text, reads, shape_of
+from firewalld_py.policy.shapes import Number, OneOrMore, Text, any_case, reads, shape_of
 
 DEFAULT_SPORT: Final = 40000
 DEFAULT_TTL: Final = 64
@@ -22,18 +24,18 @@ MAX_PAYLOAD: Final = 60_000  # octets
 MAX_LENGTH: Final = 65_535
 
 
-@reads(shape_of(address_range))
+@reads(Text(ONE_FORM))
 def _address(text: str) -> bytes:
     expected = "one address"
     if text.startswith("$"):
         raise Fault(f"expected {expected}, found {quoted(text)}: a packet has one, not a list")
     family, low, high = address_range(text)
-    if low != high:
+    if low != high or "-" in text:
         raise Fault(f"expected {expected}, found {quoted(text)}", address_text(family, low + 1))
     return low.to_bytes(BITS[family] // 8, "big")
 
 
-@reads(shape_of(packet_values.interface))
+@reads(Text(packet_values.ONE_INTERFACE_FORM, plain=True))
 def _interface(text: str) -> str:
     name = packet_values.interface(text)
     if name.endswith("*"):
@@ -41,18 +43,18 @@ def _interface(text: str) -> str:
     return name
 
 
-@reads(shape_of(packet_values.port_range))
+@reads(Number(0, 65535), Text(packet_values.ONE_PORT_FORM))
 def _port(text: str) -> int:
     low, high = packet_values.port_range(text)
-    if low != high:
+    if low != high or not re.fullmatch(packet_values.ONE_PORT_FORM, text):
         raise Fault(f"expected one port, found {quoted(text)}", str(low))
     return low
 
 
-@reads(shape_of(packet_values.mark))
+@reads(Number(0, 0xFFFFFFFF), Text(packet_values.ONE_MARK_FORM))
 def _mark(text: str) -> int:
-    value, mask = packet_values.mark(text)
-    if mask != 0xFFFFFFFF:
+    value, _mask = packet_values.mark(text)
+    if "/" in text:
         raise Fault(f"expected the whole mark of the packet, found {quoted(text)}", f"{value:#x}")
     return value
 
@@ -68,7 +70,7 @@ def _mac(text: str) -> bytes:
     return bytes.fromhex(mac(text))
 
 
-@reads(Text(plain=True))
+@reads(Text(r"^(?:0x(?:\s*[0-9a-fA-F]{2})*\s*|(?!0x)(?:[^\x00]|\x00)*)$", plain=True))
 def _payload(text: str) -> bytes:
     if text.startswith("0x"):
         try:
@@ -85,10 +87,11 @@ def _payload(text: str) -> bytes:
     return data
 
 
+_FLAG: Final = any_case(TCP_FLAGS)[1:-1]
 _FLAGS: Final = "TCP flags as syn, syn+ack, [fin, ack] or none"
 
 
-@reads(OneOrMore(Text(r"^\s*[A-Za-z]+(?:\s*[+,]\s*[A-Za-z]+)*\s*$")))
+@reads(OneOrMore(Text(rf"^\s*{_FLAG}(?:\s*[+,]\s*{_FLAG})*\s*$")))
 def _flags(node: Node, reading: Reading) -> int:  # noqa: ARG001
     bits = 0
     for item in items_of(node, _FLAGS):
@@ -236,5 +239,11 @@ _KEYS: Final = (
         also=("at", "date", "now"),
     ),
 )
-PACKET: Final = Table("a packet", _KEYS)
+PACKET: Final = Table(
+    "a packet",
+    tuple(
+        replace(key, required="it needs both addresses") if key.name in ("src", "dst") else key
+        for key in _KEYS
+    ),
+)
 ANSWER: Final = Table("an answer", _KEYS)

@@ -56,9 +56,10 @@ def meta_of(words: PacketWords, chain: str, indexes: dict[str, int]) -> PacketMe
 
 
 def interface_indexes(packets: list[PacketWords]) -> dict[str, int]:
-    """A number, from 1, for every interface that the packets name."""
+    """A number for every interface that the packets name; lo has its own, which is 1."""
     names = {name for words in packets for name in (words.in_interface, words.out_interface)}
-    return {name: index for index, name in enumerate(sorted(names - {""}), 1)}
+    indexes = {name: index for index, name in enumerate(sorted(names - {"", "lo"}), 2)}
+    return indexes | ({"lo": 1} if "lo" in names else {})
 
 
 class Talk:

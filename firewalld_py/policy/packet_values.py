@@ -25,7 +25,7 @@ from firewalld_py.policy.names import (
     SYN_MASK,
     TCP_FLAGS,
 )
-from firewalld_py.policy.shapes import Choice, Number, Text, reads
+from firewalld_py.policy.shapes import Choice, Number, Text, any_case, reads
 from firewalld_py.policy.values import NUMBER, named, unexpected, whole_number
 
 PORT: Final = "a port (22), a service name (ssh), a range (1024-65535) or a $define"
@@ -41,8 +41,12 @@ _PORT_FORM: Final = (
     rf"^(?:{_PORT_OR_NAME}|{_PORT_NUMBER}\s*-\s*{_PORT_NUMBER}"
     rf"|{_PORT_OR_NAME}\s*:\s*{_PORT_OR_NAME})$"
 )
+ONE_PORT_FORM: Final = f"^{_PORT_OR_NAME}$"
 _INTERFACE_FORM: Final = r"""^(?!\.{1,2}\*?$|.+\+$)[^\s/:*!,$'"{}\[\]#]{1,15}\*?$"""
+ONE_INTERFACE_FORM: Final = _INTERFACE_FORM.replace(r"\*?$", "$")
 _BITS_FORM: Final = "(?:0[xX][0-9a-fA-F]{1,12}|0|[1-9][0-9]{0,9})"
+ONE_MARK_FORM: Final = f"^{_BITS_FORM}$"
+_OCTET_FORM: Final = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})"
 
 _HEX: Final = re.compile(r"0[xX][0-9a-fA-F]{1,12}")
 
@@ -144,7 +148,7 @@ def icmp_type(protocol_number: int) -> Callable[[str], tuple[int, int, int, int]
     @reads(
         Choice((*types, *pairs)),
         Number(0, 255),
-        Text(f"^(?:{'|'.join(types)}|[0-9]{{1,3}})/(?:[0-9]{{1,3}}|[a-z][a-z-]*)$"),
+        Text(f"^(?:{'|'.join(types)}|{_OCTET_FORM})/(?:{_OCTET_FORM}|[a-z][a-z-]*)$"),
     )
     def convert(text: str) -> tuple[int, int, int, int]:
         if text in pairs:
@@ -183,7 +187,11 @@ def _icmp_code(protocol_number: int, type_number: int, text: str, whole: str) ->
 tcp_flag: Final = named(TCP_FLAGS, f"a TCP flag ({', '.join(TCP_FLAGS)})", any_case=True)
 
 
-@reads(Text("^ *[A-Za-z]+(?:,[A-Za-z]+)* +[A-Za-z]+(?:,[A-Za-z]+)* *$"))
+_FLAG_FORM: Final = any_case(TCP_FLAGS)[1:-1]
+_FLAGS_FORM: Final = f"{_FLAG_FORM}(?:,{_FLAG_FORM})*"
+
+
+@reads(Text(rf"^\s*{_FLAGS_FORM}\s+{_FLAGS_FORM}\s*$"))
 def tcp_flags(text: str) -> tuple[int, int]:
     """Mask and value from iptables' words: `SYN,RST,ACK,FIN SYN`."""
     parts = text.split()

@@ -69,7 +69,7 @@ class PacketWords:
 
 def read_packet(node: Node, reading: Reading) -> PacketWords:
     """The packet that a mapping describes. Raises Fault or Reported."""
-    return _whole(_read(PACKET, node, reading), node, reading)
+    return _whole(_read(PACKET, node, reading))
 
 
 def read_answer(node: Node, reading: Reading, before: PacketWords) -> PacketWords:
@@ -79,7 +79,7 @@ def read_answer(node: Node, reading: Reading, before: PacketWords) -> PacketWord
     if {"icmp", "icmpv6", "proto"} & read.keys():
         for name in ("icmp", "icmpv6"):
             said.pop(name, None)
-    return _whole({**said, **read}, node, reading)
+    return _whole({**said, **read})
 
 
 def _read(table: Table, node: Node, reading: Reading) -> dict[str, object]:
@@ -108,15 +108,8 @@ def _swapped(words: PacketWords) -> dict[str, object]:
     return said
 
 
-def _whole(read: dict[str, object], node: Node, reading: Reading) -> PacketWords:
-    """All that was said, with the defaults, if it fits together. Raises Fault or Reported."""
-    right = True
-    for name in ("src", "dst"):
-        if name not in read:
-            reading.fault(node, f"{name} is missing in a packet: it needs both addresses")
-            right = False
-    if not right:
-        raise Reported
+def _whole(read: dict[str, object]) -> PacketWords:
+    """All that was said, with the defaults, if it fits together. Raises Fault."""
     src, dst = cast("bytes", read["src"]), cast("bytes", read["dst"])
     if len(src) != len(dst):
         raise Fault("src and dst are of different families: one is IPv4, the other IPv6")

@@ -82,9 +82,12 @@ def read_rule(chain: str, place: str, node: Node, reading: Reading) -> Rule | No
         return None
     assert isinstance(node, Mapping)
     matches = _matches(read, node)
+    readable = len(reading.problems.found) == before
     for match, message in check_matches(chain, matches):
         reading.problems.add(match.line, match.column, message, rule=reading.rule)
-    action = _action(chain, read, node, matches, reading)
+    action = _action(read, node, matches, reading)
+    if action is not None and readable:  # else a condition that it needs may be one not read
+        _check(chain, action, matches, node, reading)
     if action is None or len(reading.problems.found) > before:
         return None
     name = cast("str", read.get("name", place))
@@ -114,8 +117,18 @@ def _matches(read: dict[str, object], node: Mapping) -> tuple[Match, ...]:
     return tuple(matches)
 
 
+def _check(
+    chain: str, action: Action, matches: tuple[Match, ...], node: Mapping, reading: Reading
+) -> None:
+    """Note what is wrong with an action in this chain, under these conditions."""
+    for message in (
+        *check_action(chain, action, matches),
+        *check_helper(chain, action, matches, reading.helpers),
+    ):
+        reading.fault(node.entries["action"][0], message)
+
+
 def _action(
-    chain: str,
     read: dict[str, object],
     node: Mapping,
     matches: tuple[Match, ...],
@@ -127,7 +140,7 @@ def _action(
     if "action" not in node.entries:
         if log is None:
             wrong_log = "log" in node.entries and "log" not in read
-            if not wrong_log:
+            if not wrong_log and not RULE.has(node, "action"):
                 reading.fault(node, f"a rule needs an action: {EXPECTED}")
             return None
         return Action(log=log)
@@ -136,11 +149,6 @@ def _action(
     key, _ = node.entries["action"]
     if action.helper is not None:
         action = replace(action, helper=of_module(action.helper, matches, reading.helpers))
-    for message in (
-        *check_action(chain, action, matches),
-        *check_helper(chain, action, matches, reading.helpers),
-    ):
-        reading.fault(key, message)
     if log is None:
         return action
     if action.log is not None:

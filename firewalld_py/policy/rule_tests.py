@@ -174,11 +174,11 @@ TEST: Final = Table(
             _node,
             "a list of steps",
             "the packets of an exchange, in place of packet",
-            read_as=Rows(Keys(STEP)),
+            read_as=Rows(Keys(STEP, one_of=("packet expect", "answer expect", "error expect"))),
         ),
     ),
 )
-SHAPE: Final = Rows(Keys(TEST))
+SHAPE: Final = Rows(Keys(TEST, one_of=("packet expect", "steps")))
 TESTS_FILE: Final = Table(
     "a file of tests", (Key("tests", _node, "a list of tests", "tests of the rules"),)
 )
@@ -219,6 +219,8 @@ def _test(node: Node, reading: Reading) -> RuleTest:
             key = node.entries[others[0]][0]
             reading.fault(key, f"{others[0]}: with steps, it stands in each of them")
         steps = _steps(cast("Node", top["steps"]), reading)
+    elif TEST.has(node, "steps"):
+        raise Reported
     elif step := _step(top, node, reading, None):
         steps = [step]
     if len(reading.problems.found) > before:
@@ -249,9 +251,11 @@ def _step(
 ) -> Step | None:
     """One packet with what is expected; None when something is wrong, which is noted then."""
     assert isinstance(node, Mapping)
-    if "expect" not in node.entries:
+    if not STEP.has(node, "expect"):
         reading.fault(node, f"expect is missing: {', '.join(VERDICTS)}")
     kinds = [key for key in ("packet", "answer", "error") if key in node.entries]
+    if not kinds and STEP.has(node, "packet", "answer", "error"):
+        return None
     if len(kinds) != 1:
         what = "a packet" if before is None else "packet, answer or error"
         reading.fault(node, f"expected {what}, found {' and '.join(kinds) or 'none'}")
@@ -300,7 +304,12 @@ def _packet(kind: str, node: Node, reading: Reading, before: Step | None) -> Pac
 def _read_error(node: Node, reading: Reading, before: PacketWords) -> PacketWords:
     """An ICMP error goes to the sender of the packet that it is about."""
     key = "icmp" if before.version == 4 else "icmpv6"
-    if not isinstance(node, Mapping) or key not in node.entries:
+    for_unknown_keys = len(reading.problems.found)
+    ANSWER.read(node, reading)
+    if len(reading.problems.found) > for_unknown_keys:
+        raise Reported
+    assert isinstance(node, Mapping)
+    if key not in node.entries:
         raise Fault(f"{key} is missing: which error it is", f"{key}: destination-unreachable")
     for name in ("dst", "proto", "flags", "sport", "dport", "payload", "length"):
         if name in node.entries:

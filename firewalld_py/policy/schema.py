@@ -145,7 +145,7 @@ class _Maker:
         if shape.filled:
             schema["minProperties"] = 1
         if shape.one_of:
-            schema["anyOf"] = [{"required": [name]} for name in shape.one_of]
+            schema["anyOf"] = [{"required": name.split()} for name in shape.one_of]
         return {"anyOf": [schema, {"type": "null"}]} if shape.nothing else schema
 
     def define(self, table: Table) -> str:

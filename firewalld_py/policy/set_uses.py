@@ -9,7 +9,7 @@ from firewalld_py.policy.errors import Fault, nearest, quoted
 from firewalld_py.policy.keys import Key, Parser, Reading, Reported, Table, each, text_of
 from firewalld_py.policy.nodes import Mapping, Node, Scalar, Sequence, found
 from firewalld_py.policy.shapes import AnyOf, Choice, Keys, OneOrMore, Text, reads, shape_of
-from firewalld_py.policy.values import word
+from firewalld_py.policy.values import unexpected
 from firewalld_py.rules.matches_sets import OF_KINDS, OF_NAMES
 from firewalld_py.rules.set_elements import ADDRESS, INTERFACE, MAC, PORT, kinds_of
 
@@ -89,7 +89,23 @@ def usual_parts(kinds: bytes) -> list[str]:
     return parts
 
 
-_part: Final = word(OF_NAMES)
+# Words of other tools for the parts.
+_ALSO: Final = {
+    **dict.fromkeys(("source", "saddr", "ip_src", "address"), "src"),
+    **dict.fromkeys(("destination", "dest", "daddr", "ip_dst"), "dst"),
+    **dict.fromkeys(("port", "dst_port", "destination_port"), "dport"),
+    **dict.fromkeys(("src_port", "source_port"), "sport"),
+    **dict.fromkeys(("mac", "ether", "saddr_ether"), "source_mac"),
+    **dict.fromkeys(("iif", "iifname", "interface"), "in"),
+    **dict.fromkeys(("oif", "oifname"), "out"),
+}
+
+
+def _part(text: str) -> str:
+    if text in OF_NAMES:
+        return text
+    meant = _ALSO.get(text.lower(), "") or nearest(text, OF_NAMES)
+    raise unexpected(_OF, text, meant)
 
 
 @reads(OneOrMore(Choice(OF_NAMES)))

@@ -88,7 +88,8 @@ class Keys:
     """A mapping with the keys of a table.
 
     `nothing` tells that nothing reads as an empty one, `single` that it has exactly one key,
-    `filled` at least one, and `one_of` names keys of which one has to be there.
+    `filled` at least one, and `one_of` names keys of which one has to be there,
+    or several ("packet expect") together.
     """
 
     table: Table

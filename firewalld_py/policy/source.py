@@ -18,6 +18,11 @@ HIDDEN: Final = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
     "|[\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"
 )
+# UTF-16 and UTF-32, with their mark or beginning with an ASCII character.
+_WIDE: Final = re.compile(
+    rb"\xff\xfe|\xfe\xff|\x00\x00\xfe\xff|[^\x00]\x00.\x00|\x00[^\x00]\x00.|\x00\x00\x00[^\x00]",
+    re.DOTALL,
+)
 
 
 def read_text(path: str, problems: Problems) -> str | None:
@@ -63,6 +68,9 @@ def _read_file(path: str, problems: Problems) -> bytes | None:
 
 
 def _decode(data: bytes, problems: Problems) -> str | None:
+    if _WIDE.match(data):
+        problems.add(1, 1, "this is UTF-16 or UTF-32: save the file as UTF-8")
+        return None
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:

@@ -89,8 +89,8 @@ KINDS: Final[dict[str, Kind]] = {
     "recent_set": Kind(None, _recent_text, repeats=True),
     "recent_remove": Kind(None, _recent_text, repeats=True),
     "label": Kind(list, _labels_text, of_connection=True),
-    "add": Kind(_encode_add, _add_text),
-    "remove": Kind(_encode_remove, _remove_text),
+    "add": Kind(_encode_add, _add_text, repeats=True),
+    "remove": Kind(_encode_remove, _remove_text, repeats=True),
 }
 
 

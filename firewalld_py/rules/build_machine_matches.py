@@ -14,6 +14,7 @@ from firewalld_py.rules.matches_link import (
     PacketTypeMatch,
     SourceMacMatch,
 )
+from firewalld_py.rules.matches_routes import AddressTypeMatch, ReversePathMatch
 from firewalld_py.rules.matches_time import TimeMatch, Zone
 
 MAC_OCTETS: Final = 6
@@ -50,9 +51,25 @@ def _time(inverted: bool, value: Any, machine: Machine) -> Match:
     )  # fmt: skip
 
 
+def _src_type(inverted: bool, value: Any, machine: Machine) -> Match:
+    return AddressTypeMatch(inverted, int(value), False, machine)
+
+
+def _dst_type(inverted: bool, value: Any, machine: Machine) -> Match:
+    return AddressTypeMatch(inverted, int(value), True, machine)
+
+
+def _reverse_path(inverted: bool, value: Any, machine: Machine) -> Match:
+    loose, accepts_local = value
+    return ReversePathMatch(inverted, int(loose) != 0, int(accepts_local) != 0, machine)
+
+
 # Raises TypeError or ValueError for a value that policy/compile.py does not make.
 MACHINE_BUILDERS: Final[dict[str, Builder]] = {
     "source_mac": _source_mac,
     "packet_type": _packet_type,
     "time": _time,
+    "src_type": _src_type,
+    "dst_type": _dst_type,
+    "reverse_path": _reverse_path,
 }

@@ -2,15 +2,22 @@
 
 They stand in order of their first address, of those with the same one the widest first; so whatever
 an address is in is the last network that begins no later, or one that holds this. What a network
-stands in is noted, and to find it takes as many steps as a number has digits.
+stands in is noted.
+
+Where there are many, an index of the first 16 bits of IPv4 leads to the few that a search goes
+through, however many there are. IPv6 fills such an index in a few places only: its searches go
+through all networks, by halves, and what they find is remembered.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+MANY: Final = 256  # from so many on that is done
+REMEMBERED: Final = 16384  # addresses of IPv6; then all are forgotten
+_BUCKETS: Final = 1 << 16
 _NONE: Final = -1
-_PARENT_OCTETS: Final = 4
+_NUMBER_OCTETS: Final = 4
 
 
 class Networks:
@@ -20,13 +27,17 @@ class Networks:
     """
 
     __slots__ = (
+        "_filled",
         "_firsts",
+        "_index",
         "_lengths",
         "_open",
         "_parents",
         "count",
         "counting",
         "firsts",
+        "index",
+        "known",
         "lengths",
         "octets",
         "packets",
@@ -41,11 +52,16 @@ class Networks:
         self.firsts = b""
         self.lengths = b""
         self.parents = b""  # the number of the network that each stands in, and 1; 0 for none
+        # Of IPv4, for all first 16 bits: how many networks begin before any with these.
+        self.index = b""
+        self.known: dict[bytes, int] = {}
         self.packets: list[int] = []
         self.octets: list[int] = []
         self._firsts = bytearray()
         self._lengths = bytearray()
         self._parents = bytearray()
+        self._index = bytearray()
+        self._filled = 0  # the buckets that are in it
         self._open: list[int] = []  # networks that the next one may stand in
 
     def put(self, first: bytes, length: int) -> None:
@@ -61,16 +77,35 @@ class Networks:
             self._open.pop()
         parent = self._open[-1] + 1 if self._open else 0
         self._open.append(self.count)
+        if width == 4 and self.count >= MANY:
+            self._fill(first[0] << 8 | first[1])
         self._firsts += first
         self._lengths.append(length)
-        self._parents += parent.to_bytes(_PARENT_OCTETS, "big")
+        self._parents += parent.to_bytes(_NUMBER_OCTETS, "big")
         self.count += 1
         if self.counting:
             self.packets.append(0)
             self.octets.append(0)
 
+    def _fill(self, bucket: int) -> None:
+        """The next network begins in this bucket: with all before it the index can go on."""
+        if self._filled == 0:
+            for number in range(self.count):
+                at = number * 4
+                self._fill_with(self._firsts[at] << 8 | self._firsts[at + 1], number)
+        self._fill_with(bucket, self.count)
+
+    def _fill_with(self, bucket: int, number: int) -> None:
+        if bucket >= self._filled:
+            self._index += number.to_bytes(_NUMBER_OCTETS, "big") * (bucket + 1 - self._filled)
+            self._filled = bucket + 1
+
     def seal(self) -> None:
         """That were all."""
+        if self._filled:
+            self._fill_with(_BUCKETS, self.count)
+        self.index = bytes(self._index)
+        self._index = bytearray()
         self.firsts = bytes(self._firsts)
         self.lengths = bytes(self._lengths)
         self.parents = bytes(self._parents)
@@ -85,12 +120,25 @@ class Networks:
 
     def find(self, address: bytes) -> int:
         """The number of the narrowest network that this address is in, -1 if it is in none."""
-        number = self._last_before_v4(address) if self.width == 4 else self._last_before(address)
+        if self.width == 4:
+            return self._narrowest(self._last_before_v4(address), address)
+        if self.count < MANY:
+            return self._narrowest(self._last_before(address), address)
+        number = self.known.get(address, self.count)
+        if number == self.count:
+            number = self._narrowest(self._last_before(address), address)
+            if len(self.known) >= REMEMBERED:
+                self.known.clear()
+            self.known[address] = number
+        return number
+
+    def _narrowest(self, number: int, address: bytes) -> int:
+        """Of this network and those that it stands in."""
         while number >= 0:
             at = number * self.width
             if _covers(self.firsts[at : at + self.width], self.lengths[number], address):
                 return number
-            at = number * _PARENT_OCTETS
+            at = number * _NUMBER_OCTETS
             number = _u32(self.parents, at) - 1
         return _NONE
 
@@ -101,7 +149,7 @@ class Networks:
             at = number * self.width
             if self.lengths[number] == length and self.firsts[at : at + self.width] == first:
                 return number
-            number = _u32(self.parents, number * _PARENT_OCTETS) - 1
+            number = _u32(self.parents, number * _NUMBER_OCTETS) - 1
         return _NONE
 
     def first(self, number: int) -> bytes:
@@ -114,6 +162,10 @@ class Networks:
         wanted = _u32(address, 0)
         low = 0
         high = self.count
+        if self.index:
+            at = (wanted >> 16) * _NUMBER_OCTETS
+            low = _u32(self.index, at)
+            high = _u32(self.index, at + _NUMBER_OCTETS)
         while low < high:
             middle = (low + high) >> 1
             if _u32(firsts, middle * 4) <= wanted:

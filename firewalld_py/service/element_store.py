@@ -1,9 +1,13 @@
 """The file in which elements that were added at run time outlive the daemon.
 
 One JSON object for all sets with `persist: true`, each element as it is written in rules with the
-wall-clock time at which it is over, or null:
+wall-clock time at which it is over, or null, and the time at which all this was true:
 
-    {"version": 1, "sets": {"banned": {"203.0.113.7": 1700003600.0, "198.51.100.0/24": null}}}
+    {"version": 1, "saved": 1700000000.0,
+     "sets": {"banned": {"203.0.113.7": 1700003600.0, "198.51.100.0/24": null}}}
+
+A clock that shows less when it is read than it did then has been set back, as that of a machine
+without a battery is at each start: then no time has gone by.
 
 It is replaced in one step, so that whoever reads it finds the old elements or the new ones. A file
 that cannot be read is put aside, never in the way of a start.
@@ -45,7 +49,7 @@ class ElementStore:
         Raises StoreError: then the file has been put aside.
         """
         try:
-            found = _read(self.path)
+            saved, found = _read(self.path)
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:
@@ -53,14 +57,13 @@ class ElementStore:
             raise StoreError(f"{self.path} cannot be read: {error.strerror}; {aside}") from error
         except (ValueError, RecursionError) as error:
             raise StoreError(f"{self.path} is damaged ({error}); {self._put_aside()}") from error
-        return {
-            name: {text: until for text, until in elements.items() if until is None or until > now}
-            for name, elements in found.items()
-        }
+        back = max(saved - now, 0.0)
+        return {name: _alive(elements, now, back) for name, elements in found.items()}
 
-    def save(self, elements: Elements) -> None:
+    def save(self, elements: Elements, now: float) -> None:
         """Write these elements in place of those that are there. Raises StoreError."""
-        octets = json.dumps({"version": VERSION, "sets": elements}, indent=1).encode()
+        whole = {"version": VERSION, "saved": round(now, 3), "sets": elements}
+        octets = json.dumps(whole, indent=1).encode()
         beside = self._directory / f".{FILE}.{os.getpid()}"
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
@@ -81,15 +84,33 @@ class ElementStore:
         return f"it is put aside as {aside}"
 
 
-def _read(path: Path) -> Elements:
-    """What the file says. Raises ValueError or OSError."""
+def _alive(elements: dict[str, float | None], now: float, back: float) -> dict[str, float | None]:
+    """Those that are not over, where the clock was set back by so much."""
+    alive: dict[str, float | None] = {}
+    for text, until in elements.items():
+        if until is None:
+            alive[text] = None
+        elif until - back > now:
+            alive[text] = until - back
+    return alive
+
+
+def _read(path: Path) -> tuple[float, Elements]:
+    """When the file was written, and what it says. Raises ValueError or OSError."""
     if path.stat().st_size > MAX_OCTETS:
         raise ValueError(f"it is longer than {MAX_OCTETS} octets")
     whole = json.loads(path.read_text())
     if not isinstance(whole, dict) or whole.get("version") != VERSION:
         raise ValueError(f"it is no file of version {VERSION}")
     sets = _mapping("its sets", whole.get("sets"))
-    return {name: _elements(name, elements) for name, elements in sets.items()}
+    elements = {name: _elements(name, found) for name, found in sets.items()}
+    return _time("its own time", whole.get("saved")), elements
+
+
+def _time(what: str, value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError(f"{what} is no time: {value!r}")
+    return float(value)
 
 
 def _mapping(what: str, value: Any) -> dict[str, Any]:
@@ -103,12 +124,7 @@ def _elements(name: str, elements: Any) -> dict[str, float | None]:
     for text, until in _mapping(f"the elements of {name[:MAX_ELEMENT]!r}", elements).items():
         if len(text) > MAX_ELEMENT:
             raise ValueError(f"an element of {len(text)} characters")
-        if until is None:
-            checked[text] = None
-        elif type(until) in (int, float) and math.isfinite(until):
-            checked[text] = float(until)
-        else:
-            raise ValueError(f"element {text!r} has no time: {until!r}")
+        checked[text] = None if until is None else _time(f"that of {text!r}", until)
     return checked
 
 

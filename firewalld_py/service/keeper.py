@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -13,6 +14,8 @@ from firewalld_py.service.journal import Log
 from firewalld_py.service.links import Links
 from firewalld_py.service.messages import Message
 from firewalld_py.service.readiness import notify, wants_pings
+from firewalld_py.service.route_keeper import RouteKeeper
+from firewalld_py.service.routes import Routes
 from firewalld_py.service.set_requests import SetRequests
 from firewalld_py.service.worker_process import WorkerFailedError, WorkerProcess
 
@@ -45,6 +48,7 @@ class WorkerKeeper:
         self._rules = rules
         self._restore = restore
         self._worker: WorkerProcess | None = None
+        self._routes = RouteKeeper(log, self._put_routes)
         self._present = asyncio.Event()
 
     @property
@@ -77,6 +81,20 @@ class WorkerKeeper:
             except WorkerFailedError:
                 return  # the next one is told when it starts
 
+    async def prepare(self, plan: dict[str, Any]) -> None:
+        """Before rules come into force: tell the worker of the machine what they ask for."""
+        await self._routes.heed(plan)
+
+    def settle(self, plan: dict[str, Any]) -> None:
+        """These rules are in force now, and those of before no longer."""
+        self._routes.forget(plan)
+
+    async def _put_routes(self, routes: Routes | None) -> None:
+        worker = self.worker
+        if worker is not None and routes is not None:
+            with contextlib.suppress(WorkerFailedError):  # the next one is told when it starts
+                await worker.put_routes(routes)
+
     async def keep_running(self) -> None:
         """Start a new worker whenever the one there is ends; until cancelled."""
         short_lives = 0
@@ -95,6 +113,7 @@ class WorkerKeeper:
             successor = await self._replacement()
             self._take(successor)
             await self.put_links(self.links)  # they may have changed while it started
+            await self._put_routes(self._routes.known)
             self.restarts += 1
             self._log.notice(f"worker {successor.pid} judges", event="started")
 
@@ -114,6 +133,7 @@ class WorkerKeeper:
 
     async def stop(self) -> None:
         """Let the worker judge what waits, then end it."""
+        self._routes.close()
         if self._worker is not None:
             await self._worker.stop()
 
@@ -139,6 +159,9 @@ class WorkerKeeper:
                 await worker.start(self.links)
                 await self._restore(worker.sets)
                 generation, plan = self._rules()
+                await self._routes.heed(plan)
+                if self._routes.known is not None:
+                    await worker.put_routes(self._routes.known)
                 await worker.put_rules(generation, plan)
                 await worker.bound
         except BaseException:

@@ -2,7 +2,8 @@
 
 A worker has them, and judges by them; here they are so that the next worker gets them, and of sets
 with `persist: true` the next daemon. People's changes are known at once, those of rules as soon as
-the worker has told them. Times are those of the wall clock: it goes on while nobody runs.
+the worker has told them. Times are monotonic here, as in the worker: the wall clock may be set. The
+file has those of the wall clock, which goes on while nobody runs.
 """
 
 from __future__ import annotations
@@ -11,21 +12,27 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from firewalld_py.policy.errors import Fault
 from firewalld_py.policy.set_elements import element_text, read_elements
 from firewalld_py.rules.build import Plan, plan_sets
+from firewalld_py.rules.sets import MAXIMUM
 from firewalld_py.service.element_messages import FOR_EVER, SetNews
 from firewalld_py.service.element_store import Elements, ElementStore, StoreError
 from firewalld_py.service.journal import Log
 from firewalld_py.service.set_requests import SetRequests
 
+CLOCK_STEP_S: Final = 2.0  # by so much the wall clock was set: what the file says is wrong
+
 Element = tuple[str, str]  # packed and lengths, hex
 
 
 class KnownElements:
-    """By set and element, until when. `plan` gives the policy in force."""
+    """By set and element, until when. `plan` gives the policy in force.
+
+    Of a set twice as many are kept as it may have, for some have run out; then no more.
+    """
 
     def __init__(self, store: ElementStore, log: Log, plan: Callable[[], Plan]) -> None:
         self._store = store
@@ -35,14 +42,21 @@ class KnownElements:
         self._sets: dict[str, Plan] = {}  # as of the last time that the policy changed
         self._stored: Elements = {}  # of sets that the rules do not have, or not with `persist`
         self._unsaved = False
+        self._clock = _clock()  # as of the last time that the file was written
         self._saving = asyncio.Lock()
 
     # --- what happens to elements ---
 
     def added(self, name: str, element: Element, seconds: float) -> None:
         """It is in the set for so long from now on (FOR_EVER: 0)."""
-        until = math.inf if seconds == FOR_EVER else time.time() + seconds
-        self._until.setdefault(name, {})[element] = until
+        elements = self._until.setdefault(name, {})
+        most = 2 * int(self._sets.get(name, {}).get("maximum", MAXIMUM))
+        if len(elements) >= most and element not in elements:
+            self.prune()
+            elements = self._until[name]
+            if len(elements) >= most:
+                return
+        elements[element] = math.inf if seconds == FOR_EVER else time.monotonic() + seconds
         self._unsaved = True
 
     def removed(self, name: str, element: Element) -> None:
@@ -72,7 +86,7 @@ class KnownElements:
 
     async def restore(self, worker: SetRequests, names: list[str]) -> None:
         """Hand the elements of these sets to a worker."""
-        now = time.time()
+        now = time.monotonic()
         for name in names:
             rows = [
                 [*element, FOR_EVER if until == math.inf else until - now]
@@ -117,7 +131,9 @@ class KnownElements:
             except (Fault, ValueError):
                 unfit += 1
                 continue
-            known.setdefault((packed.hex(), lengths.hex()), math.inf if until is None else until)
+            known.setdefault(
+                (packed.hex(), lengths.hex()), math.inf if until is None else until - _clock()
+            )
         if unfit:
             self._log.warning(
                 f"{unfit} elements of {self._store.path} do not fit set {name} any more "
@@ -128,14 +144,15 @@ class KnownElements:
     async def save(self) -> str | None:
         """Write what changed since the last time; why that is impossible, or None."""
         async with self._saving:
-            if not self._unsaved:
+            clock = _clock()
+            if not self._unsaved and abs(clock - self._clock) < CLOCK_STEP_S:
                 return None
             elements = self._elements()
-            self._unsaved = False
+            self._unsaved, self._clock = False, clock
             if not elements:
                 return None
             try:
-                await asyncio.to_thread(self._store.save, elements)
+                await asyncio.to_thread(self._store.save, elements, time.time())
             except StoreError as error:
                 self._unsaved = True
                 return str(error)
@@ -150,10 +167,10 @@ class KnownElements:
 
     def _texts(self, name: str, words: list[str]) -> dict[str, float | None]:
         """The elements of a set as the file has them."""
-        now = time.time()
+        now, clock = time.monotonic(), _clock()
         return {
             element_text(words, bytes.fromhex(packed), bytes.fromhex(lengths)): (
-                None if until == math.inf else round(until, 3)
+                None if until == math.inf else round(until + clock, 3)
             )
             for (packed, lengths), until in self._until.get(name, {}).items()
             if until > now
@@ -161,7 +178,7 @@ class KnownElements:
 
     def prune(self) -> None:
         """Forget what has run out."""
-        now = time.time()
+        now = time.monotonic()
         for elements in self._until.values():
             over = [element for element, until in elements.items() if until <= now]
             for element in over:
@@ -171,3 +188,8 @@ class KnownElements:
 def _persistent(sets: dict[str, Plan]) -> list[str]:
     """The sets whose elements outlive the daemon."""
     return [name for name, data in sets.items() if data.get("persist")]
+
+
+def _clock() -> float:
+    """What the wall clock shows more than the monotonic one."""
+    return time.time() - time.monotonic()

@@ -270,6 +270,29 @@ class InterfaceNetworks:
 
 
 @dataclass(frozen=True, slots=True)
+class RoutesBegin:
+    """The routes follow, in place of all that were told before; this number tells them apart."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoutesPart:
+    """Some more of them; the rows are those of service/routes.py."""
+
+    number: int
+    rows: list[list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class RoutesEnd:
+    """That is all; `known` tells whether they are known, or conditions on them cannot be asked."""
+
+    number: int
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StatsRequest:
     """Send Stats now; they are to bear this number."""
 
@@ -325,6 +348,9 @@ Message = (
     | RulesEnd
     | InterfaceNames
     | InterfaceNetworks
+    | RoutesBegin
+    | RoutesPart
+    | RoutesEnd
     | StatsRequest
     | ExpectationsRequest
     | ConnectionsRequest
@@ -358,6 +384,9 @@ _CLASSES: Final[tuple[type[Message], ...]] = (
     RulesEnd,
     InterfaceNames,
     InterfaceNetworks,
+    RoutesBegin,
+    RoutesPart,
+    RoutesEnd,
     StatsRequest,
     ExpectationsRequest,
     ConnectionsRequest,

@@ -16,10 +16,11 @@ from firewalld_py.conntrack.helpers.base import IPV4, IPV6, Helper, Readable
 from firewalld_py.conntrack.helpers.control_ports import OF_MODULE
 from firewalld_py.conntrack.helpers.registry import READABLE
 from firewalld_py.packet.protocols import IPPROTO_TCP, IPPROTO_UDP
+from firewalld_py.policy.names import HELPER_NAME
 from firewalld_py.service.plugin_guard import YEAR_S, GuardedHelper, Report, fault_words
 
 GROUP: Final = "firewalld_py.helpers"
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")  # as NF_CT_HELPER_NAME_LEN has it
+NAME: Final = re.compile(HELPER_NAME)
 MAX_EXPECTED: Final = 255  # of one class, as NF_CT_EXPECT_MAX_CNT
 
 

@@ -107,6 +107,7 @@ class PolicyInForce:
             number = self._number()
             try:
                 async with asyncio.timeout(RELOAD_TIMEOUT_S):
+                    await keeper.prepare(plan)
                     await worker.put_rules(number, plan)
             except WorkerEndedError:
                 continue
@@ -115,6 +116,7 @@ class PolicyInForce:
             except TimeoutError:
                 return f"the worker did not take the rules within {RELOAD_TIMEOUT_S:.0f} s"
             self._take(plan, number)
+            keeper.settle(plan)
             return None
         return "the worker ended while it took the rules, and so did the next one"
 

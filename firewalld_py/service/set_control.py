@@ -146,7 +146,11 @@ class SetControl:
         name = choose(self._plan(), _text(request, "set"))
         elements = self._read(name, request)
         outcomes = await self._change(name, ADD, elements, _seconds(request))
-        rows = [[packed.hex(), lengths.hex()] for packed, lengths in elements]
+        rows = [
+            [packed.hex(), lengths.hex()]
+            for (packed, lengths), entry in zip(elements, outcomes, strict=True)
+            if entry["by"] is not None  # else the set is full, and rules let it open them again
+        ]
         ended = await self._with_worker(lambda worker: worker.sets.end_connections(rows))
         self._tell("banned in", name, outcomes, f", {ended} connections ended")
         kept = await self._kept(name)
@@ -223,7 +227,16 @@ class SetControl:
         return await self._with_worker(lambda worker: worker.sets.count(name))
 
     async def _elements(self, name: str) -> tuple[list[list[Any]], int]:
-        return await self._with_worker(lambda worker: worker.sets.elements(name, with_static=True))
+        """Those of the rule file last: of very many not all are told."""
+        rows, total = await self._with_worker(
+            lambda worker: worker.sets.elements(name, with_static=False)
+        )
+        if await self._count(name) > total:
+            every, total = await self._with_worker(
+                lambda worker: worker.sets.elements(name, with_static=True)
+            )
+            rows += [row for row in every if row[3]]
+        return rows, total
 
     async def _kept(self, name: str) -> Answer:
         """Have the change outlive the daemon, if the set does; a warning where that fails."""

@@ -38,7 +38,7 @@ from firewalld_py.service.element_messages import (
 )
 from firewalld_py.service.messages import Message
 
-SLOTS_PER_TURN: Final = 4096  # of the table of connections: below a millisecond
+LOOKS_PER_TURN: Final = 512  # at connections: about a millisecond if all of them are ended
 MAX_WAITING: Final = 64  # requests that take several turns; one more is refused
 MAX_LISTED: Final = 100_000  # elements that a list tells; what is more is counted
 NEWS_S: Final = 0.2  # what rules add comes together for so long
@@ -259,7 +259,7 @@ class _End(_Task):
             self._hosts.add(packed, lengths[0])
 
     def step(self, _sets: Sets, _now: float) -> SetListed | SetAnswer | None:
-        if self._ending.step(SLOTS_PER_TURN):
+        if self._ending.step(LOOKS_PER_TURN):
             return None
         return SetAnswer(self.number, "", [], self._ending.ended)
 

@@ -27,6 +27,7 @@ from firewalld_py.pipeline import Firewall
 from firewalld_py.rules.build import PlanError, RulesetBuilder
 from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.machine import NEEDS_SOURCE_MAC, Machine
+from firewalld_py.rules.routes import RouteTable
 from firewalld_py.rules.ruleset import ACCEPT, DROP, Ruleset
 from firewalld_py.service.channel import Channel, ChannelClosedError
 from firewalld_py.service.connection_listing import ConnectionListing
@@ -49,6 +50,9 @@ from firewalld_py.service.messages import (
     InterfaceNetworks,
     Message,
     MessageError,
+    RoutesBegin,
+    RoutesEnd,
+    RoutesPart,
     RulesBegin,
     RulesEnd,
     RulesInForce,
@@ -76,6 +80,7 @@ MESSAGES_PER_TURN: Final = 4  # a part of a rule set is built in about a millise
 SET_LOOKS_PER_TURN: Final = 16  # at elements, in each set
 EXPIRY_LOOKS_PER_TURN: Final = 512
 RULES_FREED_PER_TURN: Final = 500
+ROUTES_FREED_PER_TURN: Final = 2000
 HEARTBEAT_S: Final = 1.0
 LAST_TURNS_S: Final = 1.0  # for what still waits when it is told to stop
 NETFILTERQUEUE_RANGE: Final = 3900  # see queue_socket.py: its own buffer has 4096 octets
@@ -97,6 +102,9 @@ class Worker:
         self._building = 0
         self._names: dict[int, str] = {}
         self._machine = Machine()
+        self._routes = RouteTable()  # those that are being told
+        self._routes_number = 0
+        self._old_routes: list[RouteTable] = []
         self._machine.wall_offset = time.time() - time.monotonic()
         self._running = True
         self._next_heartbeat = 0.0
@@ -135,7 +143,7 @@ class Worker:
             self._set_work.turn(ruleset.sets, ruleset.set_news, self._judge.now)
             is_telling = self._listing is not None or self._connections is not None
             wait_ms = PAUSE_MS if is_telling else HEARTBEAT_S * 1000
-            if looks == EXPIRY_LOOKS_PER_TURN or self._retired:
+            if looks == EXPIRY_LOOKS_PER_TURN or self._retired or self._old_routes:
                 wait_ms = 0.0
             wait_ms = min(wait_ms, self._set_work.wait_ms(self._judge.now))
             self._report()
@@ -225,6 +233,8 @@ class Worker:
         elif isinstance(message, InterfaceNetworks):
             self._conntrack.networks.replace(_networks(message))
             self._machine.broadcasts = _broadcasts(message)
+        elif isinstance(message, RoutesBegin | RoutesPart | RoutesEnd):
+            self._take_routes(message)
         elif isinstance(message, StatsRequest):
             self._asked = message.number
             self._next_heartbeat = 0.0
@@ -290,6 +300,25 @@ class Worker:
         if self._connections is not None and not self._connections.tell(self._channel, now):
             self._connections = None
 
+    def _take_routes(self, message: RoutesBegin | RoutesPart | RoutesEnd) -> None:
+        """Where addresses lead: gathered beside the table in force, which is replaced whole."""
+        if isinstance(message, RoutesBegin):
+            self._old_routes.append(self._routes)  # they may have been overtaken
+            self._routes, self._routes_number = RouteTable(), message.number
+        elif message.number != self._routes_number:
+            return  # overtaken by newer ones
+        elif isinstance(message, RoutesPart):
+            try:
+                for row in message.rows:
+                    self._routes.add_row(row)
+            except ValueError as fault:
+                raise MessageError(f"routes: {fault}") from fault
+        else:
+            if self._machine.routes is not None:
+                self._old_routes.append(self._machine.routes)
+            self._machine.routes = self._routes if message.known else None
+            self._routes = RouteTable()
+
     def _have_whole_packets(self) -> None:
         """A helper reads to the end of what a connection says, as the kernel's do; rules may, too.
 
@@ -303,7 +332,9 @@ class Worker:
         self._copy_range = MAX_COPY_RANGE
 
     def _dispose(self) -> None:
-        """Free some rules that judge no longer."""
+        """Free some rules and routes that judge no longer."""
+        if self._old_routes and self._old_routes[-1].release(ROUTES_FREED_PER_TURN):
+            self._old_routes.pop()
         if self._retired and self._retired[-1].release(RULES_FREED_PER_TURN):
             self._retired.pop()
 

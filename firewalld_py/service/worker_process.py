@@ -28,6 +28,9 @@ from firewalld_py.service.messages import (
     InterfaceNetworks,
     Message,
     MessageError,
+    RoutesBegin,
+    RoutesEnd,
+    RoutesPart,
     RulesBegin,
     RulesEnd,
     RulesInForce,
@@ -38,12 +41,14 @@ from firewalld_py.service.messages import (
     Stop,
     Tracked,
 )
+from firewalld_py.service.routes import Routes
 from firewalld_py.service.set_messages import declarations, set_parts
 from firewalld_py.service.set_requests import SetRequests
 
 RULE_WEIGHT: Final = 10  # a rule; each address, port, … in its lists counts 1
 WEIGHT_PER_PART: Final = 500  # a worker builds that much in about a millisecond
 MESSAGES_PER_TURN: Final = 256
+ROUTES_PER_PART: Final = 500  # likewise
 STOP_TIMEOUT_S: Final = 2.0
 # A million connections take 370 MB: too many pages of 4 KiB for any TLB. On pages of 2 MiB packets
 # of connections drawn from all of them take 0.9 of the time. Python's own arenas never are
@@ -79,6 +84,7 @@ class WorkerProcess:
         self._sending = asyncio.Lock()
         self.last_words = ""  # why it failed, if it could say so
         self._asked = 0
+        self._routes_told = 0
         self._stats_waiters: dict[int, asyncio.Future[Stats]] = {}
         self.sets = SetRequests(self._send)
         self._one_listing = asyncio.Lock()
@@ -126,6 +132,16 @@ class WorkerProcess:
         """Tell which interfaces there are, and in which networks."""
         await self._send(InterfaceNames({str(index): name for index, name in links.names.items()}))
         await self._send(InterfaceNetworks([list(network) for network in links.networks]))
+
+    async def put_routes(self, routes: Routes) -> None:
+        """Tell where addresses lead."""
+        self._routes_told += 1
+        number = self._routes_told
+        await self._send(RoutesBegin(number))
+        rows = routes.rows or []
+        for at in range(0, len(rows), ROUTES_PER_PART):
+            await self._send(RoutesPart(number, rows[at : at + ROUTES_PER_PART]))
+        await self._send(RoutesEnd(number, routes.rows is not None))
 
     async def put_rules(self, generation: int, plan: dict[str, Any]) -> None:
         """Send a rule set and wait until it judges. Raises WorkerFailedError if it is refused."""

@@ -11,6 +11,7 @@ import os
 import select
 import socket
 import time
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from netfilterqueue import NetfilterQueue
@@ -153,7 +154,7 @@ class LinkJudges:
                 continue
             if (number in kernel) != (number in ours):
                 matched.wrong.append(
-                    f"{note or sent.interface}: {pair.ours}: kernel {number in kernel}, "
+                    f"{note or _described(sent)}: {pair.ours}: kernel {number in kernel}, "
                     f"ours {number in ours}: {sent.data.hex()}"
                 )
             elif number in kernel:
@@ -207,3 +208,9 @@ def _mac(namespace: Namespace, name: str) -> bytes:
             interface.bind((name, 0))
             mac: bytes = interface.getsockname()[4]
             return mac
+
+
+def _described(sent: Sent) -> str:
+    at, size = (12, 4) if sent.data[0] >> 4 == 4 else (8, 16)
+    ends = [ip_address(sent.data[place : place + size]) for place in (at, at + size)]
+    return f"{ends[0]} > {ends[1]} by {sent.interface}"

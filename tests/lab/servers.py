@@ -90,13 +90,20 @@ def http_server(namespace: Namespace, address: str, port: int = 80) -> Iterator[
 class Download:
     """A running download of `octets` from an `http_server`, read as fast as the caller likes."""
 
-    def __init__(self, namespace: Namespace, address: str, octets: int, port: int = 80) -> None:
-        """Connect and ask; OSError when no connection comes about."""
+    def __init__(
+        self,
+        namespace: Namespace,
+        address: str,
+        octets: int,
+        port: int = 80,
+        patience: float = ANSWER_TIMEOUT_S,
+    ) -> None:
+        """Connect and ask; OSError when no connection comes about, or nothing for so long."""
         self.octets = octets
         self._digest = hashlib.sha256()
         self._left = octets
         connection = namespace.socket(family_of(address), socket.SOCK_STREAM)
-        connection.settimeout(ANSWER_TIMEOUT_S)
+        connection.settimeout(patience)
         self._http = http.client.HTTPConnection(address, port)
         self._http.sock = connection
         try:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firewalld_py.policy.set_elements import element_text, read_elements
@@ -143,6 +144,31 @@ def test_the_narrowest_network_is_found(given_: set[Network], asked: list[bytes]
                 number = of.find(address)
                 widest = max(found, key=lambda key: key[1], default=None)
                 assert (None if number < 0 else keys[number]) == widest
+
+
+@settings(max_examples=4, deadline=None)
+@given(st.integers(0, 2**32))
+def test_the_narrowest_of_very_many_networks_is_found(seed: int) -> None:
+    rng = Random(seed)
+    keys = set()
+    for _ in range(600):
+        length = rng.choice((4, 8, 12, 15, 16, 17, 20, 24, 31, 32))
+        number = rng.choice((rng.getrandbits(32), 0x0A000000 | rng.getrandbits(18)))
+        packed = (number >> (32 - length) << (32 - length)).to_bytes(4, "big")
+        keys.add((packed, bytes((length,))))
+    of = Networks(4, False)
+    ordered = sorted(keys)
+    for packed, lengths in ordered:
+        of.put(packed, lengths[0])
+    of.seal()
+    assert of.index
+    for _ in range(200):
+        near = int.from_bytes(rng.choice(ordered)[0], "big") + rng.randrange(-2, 300)
+        address = (rng.choice((near, rng.getrandbits(32))) & 0xFFFFFFFF).to_bytes(4, "big")
+        found = [key for key in ordered if covers(key, address)]
+        number = of.find(address)
+        widest = max(found, key=lambda key: key[1], default=None)
+        assert (None if number < 0 else ordered[number]) == widest
 
 
 @given(

@@ -26,7 +26,7 @@ def written(directory: Path, text: str) -> ElementStore:
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     elements: Elements = {"banned": {"192.0.2.1": NOW + 60, "2001:db8::/32": None}, "empty": {}}
-    store(tmp_path / "made").save(elements)
+    store(tmp_path / "made").save(elements, NOW)
     assert store(tmp_path / "made").load(NOW) == elements
     assert [path.name for path in (tmp_path / "made").iterdir()] == [FILE]
 
@@ -37,13 +37,18 @@ def test_without_a_file_there_are_no_elements_and_none_is_made(tmp_path: Path) -
 
 
 def test_what_ran_out_meanwhile_is_left_out(tmp_path: Path) -> None:
-    store(tmp_path).save({"banned": {"192.0.2.1": NOW, "192.0.2.2": NOW + 1}})
+    store(tmp_path).save({"banned": {"192.0.2.1": NOW, "192.0.2.2": NOW + 1}}, NOW - 60)
     assert store(tmp_path).load(NOW) == {"banned": {"192.0.2.2": NOW + 1}}
 
 
+def test_a_clock_that_was_set_back_ends_nothing_and_prolongs_nothing(tmp_path: Path) -> None:
+    store(tmp_path).save({"banned": {"192.0.2.1": NOW + 60, "192.0.2.2": None}}, NOW)
+    assert store(tmp_path).load(1000.0) == {"banned": {"192.0.2.1": 1060.0, "192.0.2.2": None}}
+
+
 def test_the_next_one_takes_its_place_and_others_may_not_read_it(tmp_path: Path) -> None:
-    store(tmp_path).save({"banned": {"192.0.2.1": None}})
-    store(tmp_path).save({"banned": {}})
+    store(tmp_path).save({"banned": {"192.0.2.1": None}}, NOW)
+    store(tmp_path).save({"banned": {}}, NOW)
     assert store(tmp_path).load(NOW) == {"banned": {}}
     assert not stat.S_IMODE((tmp_path / FILE).stat().st_mode) & 0o007
 
@@ -52,16 +57,18 @@ def test_the_next_one_takes_its_place_and_others_may_not_read_it(tmp_path: Path)
     "text",
     [
         "",
-        '{"version": 1, "sets": {"banned": {"192.0.2.1":',
+        '{"version": 1, "saved": 1.5, "sets": {"banned": {"192.0.2.1":',
         "[]",
         '{"sets": {}}',
         '{"version": 2, "sets": {}}',
-        '{"version": 1}',
-        '{"version": 1, "sets": {"banned": ["192.0.2.1"]}}',
-        '{"version": 1, "sets": {"banned": {"192.0.2.1": "tomorrow"}}}',
-        '{"version": 1, "sets": {"banned": {"192.0.2.1": NaN}}}',
-        '{"version": 1, "sets": {"banned": {"192.0.2.1": true}}}',
-        '{"version": 1, "sets": {"banned": {"' + "1" * 300 + '": null}}}',
+        '{"version": 1, "saved": 1.5}',
+        '{"version": 1, "sets": {}}',
+        '{"version": 1, "saved": null, "sets": {}}',
+        '{"version": 1, "saved": 1.5, "sets": {"banned": ["192.0.2.1"]}}',
+        '{"version": 1, "saved": 1.5, "sets": {"banned": {"192.0.2.1": "tomorrow"}}}',
+        '{"version": 1, "saved": 1.5, "sets": {"banned": {"192.0.2.1": NaN}}}',
+        '{"version": 1, "saved": 1.5, "sets": {"banned": {"192.0.2.1": true}}}',
+        '{"version": 1, "saved": 1.5, "sets": {"banned": {"' + "1" * 300 + '": null}}}',
         "[" * 100_000,
     ],
 )
@@ -83,7 +90,7 @@ def test_a_file_that_is_far_too_long_is_not_read(
 ) -> None:
     monkeypatch.setattr(element_store, "MAX_OCTETS", 10)
     with pytest.raises(StoreError, match="longer than 10 octets"):
-        written(tmp_path, json.dumps({"version": 1, "sets": {}})).load(NOW)
+        written(tmp_path, json.dumps({"version": 1, "saved": 1.5, "sets": {}})).load(NOW)
 
 
 def test_what_cannot_be_read_is_put_aside_too(tmp_path: Path) -> None:
@@ -94,10 +101,10 @@ def test_what_cannot_be_read_is_put_aside_too(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_refuses_is_an_error_and_leaves_nothing_half_written(tmp_path: Path) -> None:
-    store(tmp_path).save({"banned": {"192.0.2.1": None}})
+    store(tmp_path).save({"banned": {"192.0.2.1": None}}, NOW)
     beside = tmp_path / f".{FILE}.{os.getpid()}"
     beside.mkdir()  # stands where the new file is to be written
     with pytest.raises(StoreError, match="cannot be written"):
-        store(tmp_path).save({"banned": {}})
+        store(tmp_path).save({"banned": {}}, NOW)
     beside.rmdir()
     assert store(tmp_path).load(NOW) == {"banned": {"192.0.2.1": None}}

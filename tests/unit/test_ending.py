@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import time
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
+import firewalld_py
 from firewalld_py.conntrack.connection import Connection
 from firewalld_py.conntrack.ending import Ending, Hosts
 from firewalld_py.conntrack.engine import Conntrack
 from firewalld_py.conntrack.flow import in_zone, reply_key
 from firewalld_py.conntrack.tracker import Settings
+from firewalld_py.service.set_work import LOOKS_PER_TURN
 from tests import wire
 
 ALL: Final = 1 << 30
@@ -95,6 +100,43 @@ def test_it_goes_on_where_it_was_while_the_table_grows() -> None:
     assert ending.ended == 5000
     assert steps > 50
     assert conntrack.table.size == number
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    """As in a worker."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("without_collector")
+@pytest.mark.parametrize("banned", [bytes((10, 1, 0, 0)), bytes((10, 0, 0, 0))], ids=["few", "all"])
+def test_no_turn_of_a_large_table_takes_long(banned: bytes) -> None:
+    """A million connections, of which some or all end; as many as can be had in time uncompiled."""
+    count = 1_000_000 if firewalld_py.compiled() else 20_000
+    conntrack = Conntrack(Settings(maximum=count))
+    for number in range(count):
+        source = (0x0A000000 + number % 100_000).to_bytes(4, "big")
+        key = source + wire.SERVER4 + number.to_bytes(4, "big") + bytes((wire.TCP,))
+        made = Connection(wire.TCP, key, reply_key(key), 0.0)
+        made.deadline = 1000.0
+        assert conntrack.table.insert(made, 0.0)
+    ending = Ending(conntrack, hosts((banned, 16 if banned[1] else 8)))
+    turns = []
+    more = True
+    while more:
+        began = time.thread_time()
+        more = ending.step(LOOKS_PER_TURN)
+        turns.append(time.thread_time() - began)
+    longest, whole = max(turns) * 1000, sum(turns)
+    print(f"{ending.ended} of {count}: {len(turns)} turns, {longest:.1f} ms at most, {whole:.2f} s")
+    assert conntrack.table.size == count - ending.ended
+    assert ending.ended == (
+        count if banned[1] == 0 else sum(number % 100_000 >= 0x10000 for number in range(count))
+    )
+    if firewalld_py.compiled():
+        assert longest < 10.0
 
 
 def test_who_is_done_stays_done() -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from firewalld_py.rules.build import Plan
 from firewalld_py.service.element_messages import FOR_EVER, SetNews, SetRestore
 from firewalld_py.service.element_store import ElementStore
@@ -147,7 +149,7 @@ def test_a_damaged_file_is_no_reason_not_to_start(tmp_path: Path) -> None:
 
 
 def test_what_does_not_fit_its_set_any_more_is_left_out_and_counted(tmp_path: Path) -> None:
-    ElementStore(str(tmp_path)).save({"banned": {"192.0.2.1": None, "lan0": None, "": None}})
+    ElementStore(str(tmp_path)).save({"banned": {"192.0.2.1": None, "lan0": None, "": None}}, 0.0)
     known = loaded(tmp_path, {"banned": persistent()})
     assert handed_over(known) == {"banned": [[*ONE, FOR_EVER]]}
     assert "2 elements" in known.words()
@@ -157,7 +159,7 @@ def test_a_set_that_the_rules_lack_for_a_while_keeps_its_elements_in_the_file(
     tmp_path: Path,
 ) -> None:
     store = ElementStore(str(tmp_path))
-    store.save({"banned": {"192.0.2.1": None}, "away": {"192.0.2.2": None}})
+    store.save({"banned": {"192.0.2.1": None}, "away": {"192.0.2.2": None}}, 0.0)
     known = loaded(tmp_path, {"banned": persistent()})
     known.added("banned", TWO, FOR_EVER)
     asyncio.run(known.save())
@@ -189,3 +191,30 @@ def test_what_has_run_out_is_forgotten(tmp_path: Path) -> None:
     known.added("banned", TWO, 60.0)
     known.prune()
     assert known._until["banned"].keys() == {TWO}
+
+
+def test_of_what_came_and_went_no_more_is_kept_than_twice_what_the_set_may_have(
+    tmp_path: Path,
+) -> None:
+    known = loaded(tmp_path, {"banned": a_set(maximum=10)})
+    for number in range(100):
+        known.added("banned", (f"0a0000{number:02x}", HOST), -1.0)  # over by the time it is told
+    for number in range(100):
+        known.added("banned", (f"0b0000{number:02x}", HOST), 60.0)
+    assert len(known._until["banned"]) == 20
+    assert all(packed.startswith("0b") for packed, _ in known._until["banned"])
+
+
+def test_a_wall_clock_that_is_set_changes_no_lifetime_but_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = loaded(tmp_path, {"banned": persistent()})
+    known.added("banned", ONE, 3600.0)
+    asyncio.run(known.save())
+    later = time.time() + 1e9
+    monkeypatch.setattr(time, "time", lambda: later)
+    known.prune()
+    assert handed_over(known) == {"banned": [[*ONE, 3600]]}
+    asyncio.run(known.save())
+    until = ElementStore(str(tmp_path)).load(later)["banned"]["192.0.2.1"]
+    assert until == pytest.approx(later + 3600, abs=5)

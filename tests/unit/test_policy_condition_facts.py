@@ -35,6 +35,8 @@ def test_every_fact_is_of_a_key() -> None:
         ("ipv6_header: hop", "icmp=ping", "ipv6_header hop: the packet is IPv4"),
         ("fragment: true", "icmp=ping", "fragment true: the packet came whole"),
         ("not: {fragment: no}", "icmp=ping", "not fragment no: the packet came whole"),
+        ("reverse_path: strict", "icmp=ping", "reverse_path strict: no routes are known"),
+        ("not: {src_type: local}", "icmp=ping", "not src_type local: no routes are known"),
         (
             "source_mac: 02-00-00-00-00-0A",
             "icmp=ping source_mac=02:00:00:00:00:0b",

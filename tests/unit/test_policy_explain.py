@@ -330,7 +330,7 @@ def test_colours_are_for_terminals(path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_indexes_are_those_of_the_packets() -> None:
     words, _ = described(SYN.split())
     assert words is not None
-    assert interface_indexes([words]) == {"lan0": 1}
+    assert interface_indexes([words]) == {"lan0": 2}
 
 
 def test_rules_of_chains_are_told_where_they_are_tried(path: Path) -> None:

@@ -299,6 +299,17 @@ BAD_ACTION = f"expected {EXPECTED}, found"
         ("{not: §[src], action: drop}", "not: expected not (which takes conditions only) as a map"),
         ("{not: {§name: x}, action: drop}", "unknown key 'name' in not (which takes conditions o"),
         ("{not: {src: §x}, action: drop}", "src: expected an address"),
+        ("{§proto:tcp, action: drop}", "unknown key 'proto:tcp': of proto after its ':' a blank"),
+        ("{§proto tcp, action: drop}", "unknown key 'proto tcp': of proto behind it a ':' is miss"),
+        # One fault, one message: nothing is said to be missing that is only misspelt.
+        ("{§acton: drop}", "unknown key 'acton' in a rule => action"),
+        ("{§target: drop}", "unknown key 'target' in a rule => action"),
+        (
+            "{§porto: tcp, dport: 22, action: {reject: tcp-reset}}",
+            "unknown key 'porto' in a rule => ",
+        ),
+        ("{proto: §tpc, action: {reject: tcp-reset}}", "proto: expected a protocol by name"),
+        ("{tcp_flags: {mask: syn, §vaule: syn}, action: drop}", "unknown key 'vaule' in tcp_flags"),
     ],
 )
 def test_faults_of_a_rule(rule: str, message: str) -> None:

@@ -104,6 +104,48 @@ def test_what_this_machine_made_has_no_source_mac() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("conditions", "match"),
+    [
+        ("src_type: local", ["src_type", False, 4]),
+        ("not: {dst_type: [Unicast, broadcast]}", ["dst_type", True, 10]),
+        ("reverse_path: strict", ["reverse_path", False, [0, 0]]),
+        ("not: {reverse_path: loose}", ["reverse_path", True, [1, 0]]),
+        ("reverse_path: {accept_local: yes}", ["reverse_path", False, [0, 1]]),
+        ("reverse_path: {mode: loose, accept_local: no}", ["reverse_path", False, [1, 0]]),
+    ],
+)
+def test_conditions_on_routes(conditions: str, match: list[object]) -> None:
+    assert matches_of(conditions) == [match]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        (
+            "src_type: §locl",
+            "src_type: expected a type of address (local, unicast, broadcast, mult",
+        ),
+        ("dst_type: §[]", "dst_type: expected a type of address"),
+        ("reverse_path: §true", "reverse_path: expected strict or loose, found 'true'"),
+        ("reverse_path: {mode: §lose}", "mode: expected strict or loose, found 'lose' => loose"),
+        ("reverse_path: {§loose: true}", "unknown key 'loose' in a reverse path => mode"),
+        ("§rpfilter: strict", "unknown key 'rpfilter' in a rule => reverse_path"),
+        ("§addrtype: local", "unknown key 'addrtype' in a rule => src_type"),
+    ],
+)
+def test_slips_in_conditions_on_routes(conditions: str, message: str) -> None:
+    assert_refused(conditions, message)
+
+
+def test_what_this_machine_made_came_by_no_way() -> None:
+    assert_refused(
+        "§reverse_path: strict",
+        "reverse_path is not known in raw/output: the packet was made on this machine",
+        chain="raw/output",
+    )
+
+
 def test_what_every_packet_meets_is_left_out() -> None:
     assert matches_of("length: 0-65535, ttl: 0-, tos: 0/0") == []
     assert_refused("not: {§ttl: [0-4, 5-]}", "not ttl: never matches, for it leaves nothing")

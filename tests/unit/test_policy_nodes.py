@@ -70,6 +70,15 @@ def test_a_quoted_null_is_a_text() -> None:
     assert not is_null(node.entries["a"][1])
 
 
+def test_a_line_that_is_deeper_than_the_one_above_is_told_as_that() -> None:
+    problems = Problems("t")
+    compose("a: 1\n  b: 2\n", problems)
+    assert [(problem.line, problem.message[:40]) for problem in problems.ordered()] == [
+        (1, "a text without quotes goes on in the nex"),
+        (2, "not YAML: wrong indentation: this stands"),
+    ]
+
+
 def test_an_alias_is_what_it_names() -> None:
     node = composed("a: &x [1, 2]\nb: *x\n")
     assert isinstance(node, Mapping)
@@ -97,8 +106,17 @@ def test_an_alias_is_what_it_names() -> None:
         ("a: b§: c\n", "not YAML: a ':' too many"),
         ("a:\n  b: 1\n §c: 2\n", "not YAML: wrong indentation"),
         ("- a\n§b: 1\n", "not YAML: wrong indentation"),
-        ("a: 'b§", "not YAML: a closing quote is missing"),
-        ("a: [b, c\n§", "not YAML: a ',' or the closing bracket is missing"),
+        ("a: §'b", "not YAML: a closing quote is missing"),
+        ("a: [b, §c\n", "not YAML: a ',' or the closing bracket is missing"),
+        ("a: §'b\nc: d'e\n", "not YAML: a closing quote is missing: the next one stands in line 2"),
+        ("- {a: b, c: [d, e§}\n- {f: g}\n", "not YAML: a ',' or the closing bracket is missing"),
+        ("- {a: §b\n\n# more\n- {f: g}\n", "not YAML: a ',' or the closing bracket is missing"),
+        ("a: 1\n§b\nc: 2\n", "not YAML: a ':' is missing after the key"),
+        ("a:\n  §b\n  # more\n  - c\n", "not YAML: a ':' is missing after the key"),
+        ("a: [1]\n  §b: 2\n", "not YAML: wrong indentation"),
+        ("a: [$§{b}]\n", "not YAML: a $name stands without braces"),
+        ("a: *§.yaml\n", "not YAML: a text that begins with '*' or '&' needs quotes"),
+        ('a: §b"\n', "'b\"' ends with a quote, and begins with none"),
         ("a: [§::/0]\n", "not YAML: a value is missing, or one that begins with ':' lacks quotes"),
         ("a: x§\x00\n", "character U+0000 is invisible"),
         ("a: b # §\u2028- c\n", "character U+2028 is invisible"),
@@ -172,7 +190,7 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
     ("data", "place", "message"),
     [
         (b"version: 1\n# caf\xe9\n", (2, 6), "octet 0xe9 is not UTF-8"),
-        ("version: 1\n".encode("utf-16"), (1, 1), "octet 0xff is not UTF-8"),
+        ("version: 1\n".encode("utf-16"), (1, 1), "this is UTF-16 or UTF-32"),
         (b"\x7fELF\x02\x01\x01\x00", (1, 1), "character U+007F is invisible"),
         (bytes(range(256)), (1, 129), "octet 0x80 is not UTF-8"),
     ],

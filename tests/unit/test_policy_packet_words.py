@@ -158,9 +158,9 @@ def test_the_chain_follows_from_the_interfaces() -> None:
     ends = "src=10.1.0.5 dst=10.1.0.6 icmp=ping"
     for said, chain, indexes in (
         ("", "forward", (-1, -1)),
-        ("in=lan0", "forward", (1, -1)),
-        ("in=lan0 out=wan0", "forward", (1, 2)),
-        ("out=wan0", "output", (0, 1)),
+        ("in=lan0", "forward", (2, -1)),
+        ("in=lan0 out=wan0", "forward", (2, 3)),
+        ("out=wan0", "output", (0, 2)),
         ("in=lo", "input", (1, 0)),
     ):
         words = packet(f"{said} {ends}".strip())

@@ -124,6 +124,13 @@ def test_answers_to_this_machine_go_by_its_own_chains() -> None:
             ),
             ["answer: the packet before is an ICMP error"],
         ),
+        (
+            steps(f"packet: {SYN}, expect: drop", "error: {§imcp: 3}, expect: drop"),
+            ["unknown key 'imcp' in an answer"],
+        ),
+        (steps(f"packet: {SYN}, §exepct: drop"), ["unknown key 'exepct' in a step of a test"]),
+        (steps(f"§pakcet: {SYN}, expect: drop"), ["unknown key 'pakcet' in a step of a test"]),
+        (f"- {{name: a, §step: [{{packet: {SYN}}}]}}\n", ["unknown key 'step' in a test"]),
         ("- {name: a, steps: [§x]}\n", ["expected a step of a test as a mapping, found 'x'"]),
         (
             f"- {{name: a, §expect: drop, steps: [{{packet: {SYN}, expect: drop}}]}}\n",

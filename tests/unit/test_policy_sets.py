@@ -11,7 +11,7 @@ import pytest
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.errors import Problem
-from firewalld_py.policy.load import read_rules
+from firewalld_py.policy.load import parse_rules, read_rules
 from firewalld_py.policy.model import Match, Policy, Set, SetTarget, Target
 from firewalld_py.policy.set_elements import element_text
 from firewalld_py.policy.targets import text_of_target
@@ -67,6 +67,15 @@ def test_all_that_can_be_said_of_a_set() -> None:
     one = the_set("{type: [network, port], lifetime: 1h, maximum: 9, counters: on, persist: true}")
     assert one.type == ("network", "port")
     assert (one.lifetime, one.maximum, one.counters, one.persist) == (3600, 9, True, True)
+
+
+def test_a_plan_has_all_that_was_said() -> None:
+    text = "{type: [network, port], lifetime: 1h, maximum: 9, counters: on, persist: true}"
+    plan = compile_policy(parsed(f"version: 1\nsets:\n  s: {text}\n"), Config())
+    assert plan["sets"]["s"] == {
+        "type": ["network", "port"], "lifetime": 3600, "maximum": 9, "counters": True,
+        "persist": True, "elements": [],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -149,6 +158,29 @@ def test_targets() -> None:
     ]
 
 
+def test_a_rule_may_add_to_several_sets() -> None:
+    adding = "{add: {set: blocked, of: src}}, {add: {set: blocked, of: dst}}"
+    targets = parsed(with_rule(f"{{action: [{adding}]}}")).chains[0].rules[0].action.targets
+    assert [text_of_target(target) for target in targets] == [
+        *("add src to set blocked", "add dst to set blocked"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "meant"),
+    [
+        ("{src: blocked, action: drop}", "$blocked"),
+        ("{src: [blocked], action: drop}", "$blocked"),
+        ("{set: {name: blocked, of: source}, action: drop}", "src"),
+        ("{set: {name: blocked, of: saddr}, action: drop}", "src"),
+        ("{action: {add: {set: macs, of: mac}}}", "source_mac"),
+    ],
+)
+def test_near_misses(rule: str, meant: str) -> None:
+    _, (problem,) = parse_rules(with_rule(rule), "rules.yaml")
+    assert problem.suggestion == meant
+
+
 @pytest.mark.parametrize(
     ("lifetime", "text"),
     [("", ""), (", for: 0", " for ever"), (", for: 90", " for 90s"), (", for: 2d", " for 2d")],
@@ -202,7 +234,9 @@ def test_it_all_becomes_a_rule_set() -> None:
             "{set: {name: pairs, of: §[dport, src]}, action: drop}",
             "of: set 'pairs' is of type address, port, which dport, src does not fit => [src",
         ),
-        ("{set: {name: blocked, of: §source}, action: drop}", "expected one of src, dst, sport"),
+        ("{set: {name: blocked, of: §source}, action: drop}", "expected one or a list of: src"),
+        ("{src: §blocked, action: drop}", "src: expected an address"),
+        ("{src: [§blocked], action: drop}", "expected an address"),
         ("{action: {add: {set: §bloked, of: src}}}", "set: unknown set 'bloked' => blocked"),
         ("{action: {add: {set: blocked, of: §dport}}}", "of: set 'blocked' is of type address"),
         ("{action: {add: §{of: src}}}", "set is missing in add: name the set"),

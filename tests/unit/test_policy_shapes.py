@@ -7,13 +7,17 @@ import re
 from firewalld_py.policy.config import CONFIG
 from firewalld_py.policy.keys import Key, Table, one
 from firewalld_py.policy.matches import MATCHES
+from firewalld_py.policy.schema import FILES
 from firewalld_py.policy.shapes import (
     ANYTHING,
     AnyOf,
     Choice,
     Keys,
+    Names,
     Number,
     OneOrMore,
+    Rows,
+    Shape,
     Text,
     any_case,
     reads,
@@ -32,6 +36,26 @@ def test_a_function_that_says_nothing_reads_anything() -> None:
 def test_what_is_made_of_others_has_their_shape() -> None:
     assert shape_of(one(whole_number(1, 5), "a number")) == Number(1, 5)
     assert shape_of(word(("a", "b"))) == Choice(("a", "b"))
+
+
+def takes_anything(shape: Shape) -> bool:
+    """Whether nobody said what may stand there, or in the list or the choice there."""
+    if isinstance(shape, AnyOf):
+        return any(takes_anything(option) for option in shape.options)
+    if isinstance(shape, OneOrMore | Rows):
+        return takes_anything(shape.item)
+    return takes_anything(shape.value) if isinstance(shape, Names) else shape is ANYTHING
+
+
+def test_every_key_says_what_may_stand_there() -> None:
+    """Else the schema takes anything there, and nobody notices."""
+    waiting = list(FILES.values())
+    seen: set[int] = set()
+    for table in waiting:
+        for key in table:
+            assert not takes_anything(key.shape), (table.what, key.name)
+            waiting += [found for found in tables_of(key.shape) if id(found) not in seen]
+            seen |= {id(found) for found in tables_of(key.shape)}
 
 
 def test_several_shapes_are_one_or_another() -> None:

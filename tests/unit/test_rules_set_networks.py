@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from firewalld_py.rules.set_networks import Networks
+from firewalld_py.rules.set_networks import MANY, REMEMBERED, Networks
 
 
 def networks(*texts: str, counting: bool = False) -> Networks:
@@ -95,3 +95,45 @@ def test_what_is_no_network_is_refused(first: bytes, length: int) -> None:
 def test_counters_are_there_if_wanted() -> None:
     assert networks("10.0.0.0/8", "11.0.0.0/8", counting=True).packets == [0, 0]
     assert networks("10.0.0.0/8").packets == []
+
+
+def test_many_networks_of_ipv4_are_found_by_their_first_16_bits() -> None:
+    of = networks("10.0.0.0/8", *(f"10.{n}.{n}.0/24" for n in range(0, 256, 2)),
+                  *(f"172.16.{n}.0/24" for n in range(200)), "255.255.0.0/16")  # fmt: skip
+    assert of.count > MANY
+    assert len(of.index) == 4 * (2**16 + 1)
+    for address, network in (
+        ("0.0.0.0", "none"),
+        ("9.255.255.255", "none"),
+        ("10.4.4.9", "10.4.4.0/24"),
+        ("10.4.5.9", "10.0.0.0/8"),
+        ("10.5.5.9", "10.0.0.0/8"),
+        ("10.255.255.255", "10.0.0.0/8"),
+        ("11.0.0.0", "none"),
+        ("172.16.0.0", "172.16.0.0/24"),
+        ("172.16.199.255", "172.16.199.0/24"),
+        ("172.16.200.0", "none"),
+        ("172.17.0.0", "none"),
+        ("255.254.0.0", "none"),
+        ("255.255.255.255", "255.255.0.0/16"),
+    ):
+        assert found(of, address) == network
+
+
+@pytest.mark.parametrize("count", [MANY - 1, MANY, MANY + 1, MANY + 2])
+def test_each_network_is_found_however_many_there_are(count: int) -> None:
+    v4 = networks(*(f"10.{n // 64}.{n % 64 * 4}.0/30" for n in range(count)))
+    v6 = networks(*(f"fd00:{n:x}::/32" for n in range(count)))
+    for _turn in range(2):
+        for number in range(count):
+            assert v4.find(bytes((10, number // 64, number % 64 * 4, 3))) == number
+            assert v4.find(bytes((10, number // 64, number % 64 * 4 + 1, 0))) == -1
+            assert v6.find(bytes((0xFD, 0, number >> 8, number & 0xFF)) + bytes(12)) == number
+        assert v6.find(bytes((0xFD, 1)) + bytes(14)) == -1
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    of = networks(*(f"fd00:{n:x}::/32" for n in range(MANY)))
+    for number in range(REMEMBERED + 5):
+        of.find(bytes((0xFD,)) + number.to_bytes(15, "big"))
+    assert len(of.known) == 5

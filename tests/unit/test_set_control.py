@@ -32,7 +32,10 @@ PLAN: Final = plan(output=[*RULES, rule("accept")], sets=SETS)
 class Asked:
     """The verbs of a daemon whose worker judges by `plan`."""
 
-    def __init__(self, worker: WorkerProcess, directory: Path, policy: Plan) -> None:
+    def __init__(
+        self, worker: WorkerProcess, directory: Path, policy: Plan, bench: QueueBench | None = None
+    ) -> None:
+        self._bench = bench
         self.journal: list[str] = []
         self._log = Log(writer=self)
         self.store = ElementStore(str(directory))
@@ -59,6 +62,11 @@ class Asked:
             for entry in answer["elements"]
         ]
 
+    @property
+    def bench(self) -> QueueBench:
+        assert self._bench is not None
+        return self._bench
+
     def logged(self) -> list[str]:
         self._log.close()
         return self.journal
@@ -76,7 +84,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
             async def work(worker: WorkerProcess) -> None:
                 await worker.put_rules(1, PLAN)
                 await worker.bound
-                asked = Asked(worker, tmp_path, PLAN)
+                asked = Asked(worker, tmp_path, PLAN, bench)
                 await asked.known.load()
                 await case(asked)
 
@@ -153,6 +161,28 @@ def test_all_bans_end_at_once_but_those_of_the_rule_file(run: Run) -> None:
             ("198.51.100.0/24", "rules")
         ]
         assert asked.store.load(0.0) == {"banned": {}}
+
+    run(case)
+
+
+def test_what_the_rule_file_has_comes_last(run: Run) -> None:
+    async def case(asked: Asked) -> None:
+        await asked.outcomes("ban", "192.0.2.1", "192.0.2.2")
+        listed = await asked("set", action="list", set="banned")
+        assert [entry["from"] for entry in listed["elements"]] == ["run time", "run time", "rules"]
+        assert listed["total"] == 3
+
+    run(case)
+
+
+def test_connections_of_what_found_no_room_go_on(run: Run) -> None:
+    async def case(asked: Asked) -> None:
+        asked.bench.send(b"opens one from and to 127.0.0.1")
+        asked.bench.received(1)
+        answer = await asked("ban", elements=["10.0.0.1", "127.0.0.1"], set="small")
+        assert [entry["outcome"] for entry in answer["elements"]] == ["added", "full"]
+        assert answer["ended"] == 0
+        assert (await asked("ban", elements=["127.0.0.1"]))["ended"] == 1
 
     run(case)
 
