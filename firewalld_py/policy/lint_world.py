@@ -11,12 +11,12 @@ from firewalld_py.pipeline import BEFORE_TRACKING, Decision
 from firewalld_py.policy.bench import Bench, state_of
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.entries import RAW_OF, Entry, Places
+from firewalld_py.policy.fresh_rules import KEEP_NOTHING
 from firewalld_py.policy.matches_payload import PAYLOAD_KINDS
 from firewalld_py.policy.matches_routes import ROUTE_KINDS
 from firewalld_py.policy.model import Chain, Policy, Rule
 from firewalld_py.policy.overlaps import Overlaps
 from firewalld_py.policy.region import Region
-from firewalld_py.policy.trial import KEEP_NOTHING
 from firewalld_py.policy.witness import Candidate, candidates_in
 from firewalld_py.policy.witness_candidates import interfaces_of
 from firewalld_py.policy.witness_text import witness_lines
