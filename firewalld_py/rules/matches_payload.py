@@ -102,7 +102,7 @@ class RegexMatch(Match):
         asked = min(packet.length, at + self.end)
         if asked > len(packet.data):
             return False
-        octets = packet.data[at + self.start : asked]
+        octets = packet.data[min(at + self.start, asked) : asked]
         for searcher in self.searchers:
             if searcher.search(octets) is not None:
                 return not self.inverted
