@@ -44,8 +44,8 @@ from firewalld_py.policy.set_elements import read_elements
 from firewalld_py.policy.trial import START, keeps_something
 from firewalld_py.policy.written import Conditions, WrittenConditions
 from firewalld_py.rules.build import build_ruleset, plan_sets
-from firewalld_py.rules.machine import Machine
 from firewalld_py.service.local_address import is_own
+from firewalld_py.service.machine_here import machine_here
 from firewalld_py.service.plugins import load_helpers, with_plugins
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def _next(
     chain = _chain(args, words, direction)
     indexes = interface_indexes([words])
     names = {index: name for name, index in indexes.items()}
-    machine = Machine()
+    machine = machine_here(indexes)
     machine.wall_offset = time.time() - START
     ruleset = build_ruleset(in_force.plan, machine)
     ruleset.interfaces.set_names(names)

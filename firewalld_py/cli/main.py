@@ -19,6 +19,7 @@ from firewalld_py.cli import (
     import_,
     replay,
     rule_tests,
+    rules,
     sets,
 )
 from firewalld_py.cli import help as help_
@@ -43,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     for module in (
         daemon,
         expect,
+        rules,
         sets,
         ban,
         check,
@@ -64,6 +66,7 @@ RUNNERS: Final = {
     "reload": daemon.run,
     "status": daemon.run,
     "expect": expect.run,
+    "rules": rules.run,
     "set": sets.run,
     "ban": ban.run,
     "unban": ban.run,

@@ -95,25 +95,38 @@ class Template:
 NO_TEMPLATE: Final = Template()
 
 
-class Tally:
-    """How many connections a rule counts under one key, for as long as there are any.
+class Tallies:
+    """What a rule counts, by key, each as long as there is anything; `in_force` as the rule is."""
 
-    `of_key` is where the rule finds it. A connection leaves when it is closed or gone, so that
-    nobody ever has to look whether those that were counted still live.
+    __slots__ = ("in_force", "of_key")
+
+    def __init__(self) -> None:
+        self.of_key: dict[bytes, Tally] = {}
+        self.in_force = True
+
+
+class Tally:
+    """How many connections a rule counts under one key.
+
+    A connection leaves when it is closed or gone, so that nobody ever has to look whether those
+    that were counted still live; with the last one the key is forgotten.
     """
 
-    __slots__ = ("connections", "key", "of_key")
+    __slots__ = ("connections", "key", "tallies")
 
-    def __init__(self, key: bytes, of_key: dict[bytes, Tally]) -> None:
+    def __init__(self, key: bytes, tallies: Tallies) -> None:
         self.connections = 0
         self.key = key
-        self.of_key = of_key
+        self.tallies = tallies
+
+    def enter(self) -> None:
+        self.connections += 1
+        self.tallies.of_key[self.key] = self
 
     def leave(self) -> None:
-        """One connection less; with the last one the key is forgotten."""
         self.connections -= 1
         if self.connections == 0:
-            del self.of_key[self.key]
+            del self.tallies.of_key[self.key]
 
 
 @mypyc_attr(acyclic=True)
@@ -274,14 +287,17 @@ class Connection:
         return tally in self.extension.tallies
 
     def join(self, tally: Tally) -> None:
-        """Be counted, once, until it leaves all tallies."""
+        """Be counted, once, until it leaves all tallies. Those of rules that are gone it leaves."""
+        joined = [tally]
         extension = self.extended()
-        if extension.tallies is None:
-            extension.tallies = [tally]
-        else:
-            extension.tallies.append(tally)
-        tally.connections += 1
-        tally.of_key[tally.key] = tally
+        if extension.tallies is not None:
+            for earlier in extension.tallies:
+                if earlier.tallies.in_force:
+                    joined.append(earlier)
+                else:
+                    earlier.leave()
+        extension.tallies = joined
+        tally.enter()
 
     def leave_tallies(self) -> None:
         """Be counted no longer."""

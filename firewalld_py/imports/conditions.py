@@ -19,11 +19,12 @@ STATE_TOP: Final = 4
 KEYS: Final = (
     *("family", "state", "proto", "in", "out", "src", "dst", "sport", "dport", "icmp"),
     *("tcp_flags", "tcp_option", "mss", "length", "ttl", "dscp", "tos", "ipv6_header"),
-    *("source_mac", "packet_type"),
+    *("source_mac", "packet_type", "fragment", "time", "src_type", "dst_type", "reverse_path"),
     *("mark", "connmark", "label", "zone", "direction", "status", "helper", "expires"),
     *("packets", "octets", "connection_proto"),
     *("original_src", "original_dst", "original_sport", "original_dport"),
-    *("reply_src", "reply_dst", "reply_sport", "reply_dport", "payload", "contains"),
+    *("reply_src", "reply_dst", "reply_sport", "reply_dport", "payload", "contains", "set", "time"),
+    *("src_type", "dst_type", "reverse_path", "connections", "recent"),
     *("every", "probability", "limit", "quota"),
 )
 _PLACES: Final = {key: place for place, key in enumerate(KEYS)}

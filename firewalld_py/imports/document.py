@@ -12,7 +12,7 @@ from typing import Final
 
 from firewalld_py.imports.conditions import NotExpressible
 from firewalld_py.imports.policies import TOOLS
-from firewalld_py.imports.rule_text import fields_of, rule_lines, scalar
+from firewalld_py.imports.rule_text import fields_of, rule_lines, scalar, set_lines
 from firewalld_py.imports.ruling import COUNTING
 from firewalld_py.imports.steps import CHAINS, Family, Imported, Left, Source, Step
 from firewalld_py.policy.load import parse_rules
@@ -142,6 +142,11 @@ def _write(document: Document, chains: Chains) -> None:
     document.lines = [f"# {line}" for line in document.head]
     document.rules_at = {}
     document.lines += ["version: 1"]
+    sets = {name: made for family in document.families for name, made in family.sets.items()}
+    if sets:
+        document.lines.append("sets:")
+    for name, made in sets.items():
+        document.lines += set_lines(name, made, "  ")
     for table in ("raw", "filter"):
         before = len(document.lines)
         users: dict[str, Written] = {}

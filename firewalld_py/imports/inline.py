@@ -6,6 +6,7 @@ what the jump asks for, so that raw_chain.py has one list before it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -39,6 +40,7 @@ class Inliner:
         self.changes = dict.fromkeys(_LASTING, 0)
         self.limited = set(limited)
         self.steps: list[Step] = []
+        self.tracks = False  # whether a rule of tracking is among those that are left out
         self.is_sure = True  # whether all is there that goes over rule by rule
 
     def convert(self) -> tuple[list[Step], bool]:
@@ -49,8 +51,9 @@ class Inliner:
         steps, faults = in_kernels_way(self.steps)
         for step, reason in faults:
             self._leave_step(step, reason)
-        tracks = any(step.action.verdict == "notrack" or step.action.tracking for step in steps)
-        needed = tracks and (not self.is_sure or steps != self.steps)
+        needed = (self.tracks or any(_tracks(step.action) for step in steps)) and (
+            not self.is_sure or steps != self.steps
+        )
         return [_of_its_family(step) for step in steps], needed
 
     def _walk(self, chain: SavedChain, under: list[Conditions], path: tuple[str, ...]) -> None:
@@ -80,13 +83,16 @@ class Inliner:
 
     def _leave(self, ruling: Ruling, fault: NotExpressible) -> None:
         """Note what is left out, and put a step without an action in its place."""
-        self.is_sure = self.is_sure and bool(ruling.faults)
+        if not ruling.faults:
+            self.is_sure = False
+            with suppress(NotExpressible):
+                self.tracks = self.tracks or _tracks(self.table.action(ruling))
         self.steps.append(left_out(self.table.version, ruling, fault.reason))
         self.left.setdefault(ruling.source.order, self.table.left(ruling, fault))
 
     def _leave_step(self, step: Step, reason: str) -> None:
+        self.is_sure, self.tracks = False, True
         if step.source is not None:
-            self.is_sure = False
             self.left.setdefault(step.source.order, Left(step.source, reason, "", opens=True))
 
     def _rule(
@@ -179,6 +185,10 @@ class Inliner:
             # Equal rules stay two: raw_chain.py tells them apart.
             step = Step(self.table.version, conditions, action, name, source, notes, where)
             self.steps.append(replace(step))
+
+
+def _tracks(action: Action) -> bool:
+    return action.verdict == "notrack" or bool(action.tracking)
 
 
 def _of_its_family(step: Step) -> Step:

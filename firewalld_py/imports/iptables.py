@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from firewalld_py.imports.convert import convert_tables
 from firewalld_py.imports.iptables_rules import read_rule
@@ -26,7 +27,8 @@ class SavedTable(RuleTable):
         }
 
     def action(self, ruling: Ruling) -> Action:
-        return action_of(ruling)
+        action = action_of(ruling)
+        return replace(action, targets=(*ruling.action.targets, *action.targets))
 
 
 def import_families(saved: Mapping[int, SavedFile]) -> list[Family]:

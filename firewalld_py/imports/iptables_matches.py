@@ -6,13 +6,14 @@ from typing import Final, NamedTuple
 
 from firewalld_py.imports import iptables_connection as connection
 from firewalld_py.imports import iptables_counting as counting
+from firewalld_py.imports import iptables_machine as machine
+from firewalld_py.imports import iptables_memory as memory
 from firewalld_py.imports import iptables_options as options
 from firewalld_py.imports import iptables_payload as payload
 from firewalld_py.imports.iptables_options import MatchReader, Reader
 
 # What would do for matches that the language does not have.
 ADVICE: Final = {
-    "addrtype": "name the addresses themselves: dst: [...]",
     "set": "write the addresses of the set into define: and ask for src: $name",
     "owner": "ours sees packets, not who sends them",
     "physdev": "match the bridge itself with in: or out:",
@@ -56,6 +57,7 @@ BASIC: Final[dict[str, Option]] = {
     **dict.fromkeys(("-o", "--out-interface"), Option(1, options.interface("out"))),
     **dict.fromkeys(("-s", "--source", "--src"), Option(1, options.address("src"))),
     **dict.fromkeys(("-d", "--destination", "--dst"), Option(1, options.address("dst"))),
+    **dict.fromkeys(("-f", "--fragment"), Option(0, machine.fragment)),
 }
 # Those of each match.
 MATCHES: Final[dict[str, dict[str, Option] | Whole]] = {
@@ -95,6 +97,9 @@ MATCHES: Final[dict[str, dict[str, Option] | Whole]] = {
     "comment": {"--comment": Option(1, options.comment)},
     "mac": {"--mac-source": Option(1, options.source_mac)},
     "pkttype": {"--pkt-type": Option(1, options.packet_type)},
+    "time": Whole(machine.TIME, machine.match_time),
+    "addrtype": Whole(machine.ADDRTYPE, machine.address_type),
+    "rpfilter": Whole(machine.RPFILTER, machine.reverse_path),
     "tcpmss": {"--mss": Option(1, options.mss)},
     "ipv6header": _whole(options.ipv6_header, header=1, soft=0),
     "string": _whole(payload.string, string=1, hex_string=1, algo=1, to=1, icase=0, **{"from": 1}),
@@ -109,17 +114,28 @@ MATCHES: Final[dict[str, dict[str, Option] | Whole]] = {
         },
         counting.hashlimit,
     ),
+    "connlimit": _whole(
+        memory.connlimit,
+        connlimit_upto=1,
+        connlimit_above=1,
+        connlimit_mask=1,
+        connlimit_saddr=0,
+        connlimit_daddr=0,
+    ),
+    "recent": Whole(memory.RECENT_OPTIONS, memory.recent),
+    "nfacct": _whole(memory.nfacct, nfacct_name=1),
     "quota": _whole(counting.quota, quota=1),
     "statistic": _whole(counting.statistic, mode=1, probability=1, every=1, packet=1),
 }
 # What each target has of its own; others have nothing that we know.
-_MARKS: Final = ("--set-mark", "--set-xmark", "--and-mark", "--or-mark")
+_MARKS: Final = ("--set-mark", "--set-xmark", "--and-mark", "--or-mark", "--xor-mark")
+_COPIES: Final = ("--save-mark", "--restore-mark", "--mask", "--nfmask", "--ctmask")
 TARGET_OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "REJECT": ("--reject-with",),
     "LOG": ("--log-prefix", "--log-level", *LOG_ONLY),
     "NFLOG": ("--nflog-prefix", *LOG_ONLY),
     "MARK": _MARKS,
-    "CONNMARK": _MARKS,
+    "CONNMARK": (*_MARKS, *_COPIES),
     "CT": ("--notrack", "--helper", "--zone", "--timeout", "--ctevents", "--expevents"),
 }
 TARGET_ADVICE: Final = {

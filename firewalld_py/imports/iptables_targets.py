@@ -7,10 +7,11 @@ from typing import Final, cast
 
 from firewalld_py.imports.conditions import NotExpressible
 from firewalld_py.imports.iptables_matches import LOG_ONLY, TARGET_ADVICE
+from firewalld_py.imports.iptables_options import whole
 from firewalld_py.imports.ruling import Ruling
 from firewalld_py.policy.actions import MAX_BURST, MAX_PREFIX
 from firewalld_py.policy.errors import Fault
-from firewalld_py.policy.model import Action, Log, Mark, Target, Verdict
+from firewalld_py.policy.model import Action, Log, Mark, MarkCopy, Target, Verdict
 from firewalld_py.policy.names import REJECTS
 from firewalld_py.policy.values import level, rate
 
@@ -98,7 +99,19 @@ def _mark(ruling: Ruling) -> Action:
 def _connmark(ruling: Ruling) -> Action:
     if ruling.table == "raw":
         raise NotExpressible("in raw the connection is not known: this does nothing in iptables")
+    for way in ("save", "restore"):
+        if f"--{way}-mark" in ruling.options:
+            nfmask, ctmask = (
+                _copied(ruling, name, ruling.options.get("--mask")) for name in ("nf", "ct")
+            )
+            return Action(targets=(Target(f"connmark_{way}", MarkCopy(nfmask, ctmask)),))
     return Action(targets=(Target("connmark", _new_mark(ruling)),))
+
+
+def _copied(ruling: Ruling, name: str, both: list[str] | None) -> int:
+    """The mask of --save-mark and --restore-mark."""
+    words = ruling.options.get(f"--{name}mask") or both or [f"{ALL_BITS:#x}"]
+    return whole(words[0])
 
 
 def _new_mark(ruling: Ruling) -> Mark:
@@ -120,6 +133,8 @@ def _new_mark(ruling: Ruling) -> Mark:
             return _checked(Mark(0, ALL_BITS & ~value))
         if option == "--or-mark":
             return _checked(Mark(value, value))
+        if (option == "--xor-mark" and not slash) or (option == "--set-xmark" and not mask):
+            return _checked(Mark(value, 0, "xor"))
         break
     raise NotExpressible(
         f"{ruling.target} {' '.join(ruling.options)} has no like in our language",
@@ -128,7 +143,7 @@ def _new_mark(ruling: Ruling) -> Mark:
 
 
 def _checked(mark: Mark) -> Mark:
-    if not mark.mask:
+    if not mark.mask and not mark.value:
         raise NotExpressible("it changes no bit of the mark", "leave the rule out")
     return mark
 

@@ -15,9 +15,11 @@ from firewalld_py.imports.conditions import NotExpressible, family
 from firewalld_py.imports.convert import convert_tables
 from firewalld_py.imports.nft_file import FAMILIES, NftChain, NftError, NftRuleset, NftTable
 from firewalld_py.imports.nft_rules import RuleReader, source_of
+from firewalld_py.imports.nft_sets import NftSets
 from firewalld_py.imports.rule_table import RuleTable
 from firewalld_py.imports.ruling import Ruling
 from firewalld_py.imports.save_file import SavedChain
+from firewalld_py.imports.sets import SetNames
 from firewalld_py.imports.steps import CHAINS, Family, Left, Source
 from firewalld_py.policy.model import Action
 
@@ -53,7 +55,8 @@ def import_nft(ruleset: NftRuleset) -> Family:
 
 def _import(ruleset: NftRuleset) -> Family:
     made = Family(0)
-    tables = [_Tables(ruleset, name) for name in ("raw", "filter")]
+    sets = SetNames()
+    tables = [_Tables(ruleset, name, sets) for name in ("raw", "filter")]
     taken: set[tuple[str, str, str]] = set()
     for one in tables:
         one.build()
@@ -61,6 +64,7 @@ def _import(ruleset: NftRuleset) -> Family:
     tables[1].rest(taken, _elsewhere(ruleset, taken))
     made.left += _others(ruleset, taken | tables[1].taken)
     convert_tables([one.made for one in tables], {0: made})
+    made.sets = sets.sets
     return made
 
 
@@ -137,8 +141,9 @@ def _why(table: NftTable, chain: NftChain) -> tuple[str, str]:
 class _Tables:
     """Makes one of our tables of all of theirs."""
 
-    def __init__(self, ruleset: NftRuleset, name: str) -> None:
+    def __init__(self, ruleset: NftRuleset, name: str, sets: SetNames) -> None:
         self.ruleset = ruleset
+        self.sets = sets
         self.made = RuleTable(0, name)
         self.taken: set[tuple[str, str, str]] = set()  # their chains that went over
         self.names: dict[tuple[str, ...], str] = {}
@@ -253,7 +258,8 @@ class _Tables:
                 raise NotExpressible(f"there is no chain {target[:60]} to go to")
             return self._chain(table, found, behind)
 
-        reader = RuleReader(self.made.name, table, chain_of, behind, self._new_chain)
+        sets = NftSets(table, self.sets)
+        reader = RuleReader(self.made.name, table, chain_of, behind, self._new_chain, sets)
         for rule in chain.rules:
             self.made.rules[name] += reader.read(rule, chain.name)
 

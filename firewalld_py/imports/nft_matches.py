@@ -12,6 +12,7 @@ from firewalld_py.imports.conditions import (
 )
 from firewalld_py.imports.nft_file import Json
 from firewalld_py.imports.nft_selectors import CT, META, PAYLOAD, Asked, header, tcp_option
+from firewalld_py.imports.nft_sets import NftSets, in_set
 from firewalld_py.imports.nft_text import value_text
 from firewalld_py.imports.nft_values import bits_of, by_name, elements, whole
 from firewalld_py.imports.ruling import Ruling
@@ -43,6 +44,10 @@ def alternatives(
     ruling: Ruling, left: Json, operator: str, right: Json, sets: dict[str, Json]
 ) -> list[Conditions]:
     """What a comparison lets through, as alternatives of which no two match the same packet."""
+    if isinstance(right, str) and right.startswith("@") and isinstance(sets, NftSets):
+        found = in_set(ruling, left, operator, right[1:], sets)
+        if found is not None:
+            return found
     if isinstance(left, dict) and list(left) == ["concat"] and isinstance(left["concat"], list):
         return _concatenated(ruling, left["concat"], operator, right, sets)
     mask = 0

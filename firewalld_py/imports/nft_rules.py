@@ -15,12 +15,13 @@ from typing import Final
 from firewalld_py.imports.conditions import NotExpressible, family
 from firewalld_py.imports.nft_file import FAMILIES, Json, NftRule, NftTable
 from firewalld_py.imports.nft_matches import alternatives, compare
+from firewalld_py.imports.nft_sets import NftSets, change
 from firewalld_py.imports.nft_statements import act, counters_of
 from firewalld_py.imports.nft_text import rule_text, value_text
 from firewalld_py.imports.ruling import Ruling
 from firewalld_py.imports.steps import Source
 from firewalld_py.policy.actions import MAX_BURST
-from firewalld_py.policy.model import Action
+from firewalld_py.policy.model import Action, Target
 from firewalld_py.policy.values import rate
 
 _VERDICTS: Final = ("accept", "drop", "continue", "return", "jump", "goto")
@@ -45,14 +46,16 @@ class RuleReader:
         chain_of: Callable[[str], str],
         accept: str,
         new_chain: Callable[[str, list[Ruling]], str],
+        sets: NftSets,
     ) -> None:
         """`ours` is our table; `chain_of` gives the name of a chain to go to, or raises.
 
         `accept` is the chain that what is accepted goes on to, "" for none; `new_chain` makes one
-        of rules and gives its name.
+        of rules and gives its name. `sets` are those of the table.
         """
         self.ours = ours
         self.table = table
+        self.sets = sets
         self.chain_of = chain_of
         self.accept = accept
         self.new_chain = new_chain
@@ -103,26 +106,38 @@ class RuleReader:
         """Take one statement; what the next one belongs to."""
         asks = name in ("match", "vmap", *_COUNTING)
         again = (name == "log" and current.action.log is not None) or (
-            name == "mangle" and bool(current.action.targets)
+            name in ("mangle", "set") and bool(current.action.targets)
         )
         if (asks and current.action != Action()) or again:
             current = self._cut(current)
         if name == "match":
-            compare(current, body, self.table.sets)
+            compare(current, body, self.sets)
         elif name == "vmap":
             current = self._map(current, body)
         elif name in _VERDICTS:
             self._verdict(current, name, body)
         else:
-            act(current, self.table, name, body)
+            self._act(current, name, body)
         return current
+
+    def _act(self, current: Ruling, name: str, body: Json) -> None:
+        if name != "set":
+            act(current, self.table, name, body)
+            return
+        asked = current.copy()
+        kind, change_ = change(asked, body, self.sets)
+        if asked.segments != current.segments and current.action != Action():
+            raise NotExpressible("what is put into the set is asked for behind another statement")
+        current.segments = asked.segments
+        target = Target(kind, change_)
+        current.action = replace(current.action, targets=(*current.action.targets, target))
 
     def _cut(self, current: Ruling) -> Ruling:
         """End a rule that has done something; what comes goes on from it."""
         changed = {target.kind for target in current.action.targets}
         asked = {key for segment in current.segments for one in segment.alternatives for key in one}
         counts = any(segment.counting for segment in current.segments)
-        if not counts and not changed & asked:
+        if not counts and not changed & {*asked, "add", "remove"}:
             self.parts.append(current)
             return current.copy()
         self._nest(current)
@@ -174,7 +189,7 @@ class RuleReader:
         for shown, values in by_verdict.items():
             name, target = self._named_verdict(json.loads(shown))
             one = current.copy() if made else replaced(current)
-            asked = alternatives(one, fields.get("key"), "==", {"set": values}, self.table.sets)
+            asked = alternatives(one, fields.get("key"), "==", {"set": values}, self.sets)
             one.ask(asked)
             self._verdict(one, name, target)
             made.append(one)

@@ -41,7 +41,7 @@ from firewalld_py.policy import packet_values
 from firewalld_py.policy.errors import Fault
 from firewalld_py.policy.matches_connection import MAX_COUNT, MAX_SECONDS
 from firewalld_py.policy.matches_packet import DSCP_CLASSES, IPV6_HEADERS, TCP_OPTIONS
-from firewalld_py.policy.names import ICMP_TYPES, PROTOCOLS, STATES, TCP_FLAGS
+from firewalld_py.policy.names import ICMP_TYPES, PROTOCOLS, STATES, TCP, TCP_FLAGS
 
 _32_BITS: Final = 0xFFFFFFFF
 _PORTS_OF: Final = ("tcp", "udp", "udplite", "sctp", "dccp")
@@ -383,8 +383,11 @@ def tcp_option(name: str, field: str, asked: Asked) -> list[Conditions]:
     if field or not number or asked.right not in (True, False):
         raise NotExpressible(f"the TCP option {name} {field} has no like here")
     bit = 1 << number
-    present = asked.right is (asked.operator != "!=")
-    return [{**own, "tcp_option": Bits((bit, bit)) if present else Bits((0, 0), ((bit, bit),))}]
+    if asked.right is (asked.operator != "!="):
+        return [{**own, "tcp_option": Bits((bit, bit))}]
+    # What is no TCP has none either: nft_exthdr_tcp_eval() in net/netfilter/nft_exthdr.c.
+    (others,) = Numbers(((TCP, TCP),), 255).negated()
+    return [{"proto": others}, {**own, "tcp_option": Bits((0, 0), ((bit, bit),))}]
 
 
 PAYLOAD: Final[dict[tuple[str, str], Selector]] = {

@@ -24,7 +24,7 @@ def elements(value: Json, sets: dict[str, Json]) -> list[Json]:
         named = sets.get(value[1:])
         if named is None:
             raise NotExpressible(f"there is no set {value}")
-        found = named.get("elem", [])
+        found = named.get("elem", []) if isinstance(named, dict) else None
         if "dynamic" in _flags(named) or "timeout" in _flags(named):
             raise NotExpressible(f"the elements of {value} change: they are not in this file")
     elif isinstance(value, dict) and len(value) == 1 and "set" in value:

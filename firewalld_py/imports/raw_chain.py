@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from firewalld_py.imports.conditions import conjoined
+from firewalld_py.imports.conditions import NotExpressible, conjoined
+from firewalld_py.imports.ruling import COUNTING
 from firewalld_py.imports.steps import Step
 
 Faults = list[tuple[Step, str]]
@@ -23,11 +24,17 @@ def in_kernels_way(steps: list[Step]) -> tuple[list[Step], Faults]:
         if not _tracks(step):
             result.append(step)
             continue
-        rest = _rest(step, steps[at + 1 :])
+        try:
+            rest = _rest(step, steps[at + 1 :])
+        except NotExpressible as fault:
+            faults.append((step, fault.reason))
+            continue
         if "mark" in step.conditions and any(_marks(other) for other in rest):
             faults.append((step, "the mark that it asks for is changed later in the chain"))
         elif all(_harmless(step, other) for other in rest):
             result.append(step)
+        elif any(key in one.conditions for key in COUNTING for one in (step, *rest)):
+            faults.append((step, "what counts packets would have to stand there twice"))
         else:
             result += [_before(step, other) for other in rest if not _tracks(other)]
             result.append(_ending(step))

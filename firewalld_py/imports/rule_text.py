@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Final, cast
+from typing import Final
 
 from firewalld_py.imports.conditions import (
     Bits,
@@ -15,10 +15,11 @@ from firewalld_py.imports.conditions import (
     Numbers,
     Words,
 )
+from firewalld_py.imports.sets import SetOf
 from firewalld_py.policy.addresses import BITS, address_text
 from firewalld_py.policy.checks import PROTOCOL_NAMES
 from firewalld_py.policy.matches_connection import MAX_SECONDS
-from firewalld_py.policy.model import Action, Log, Mark
+from firewalld_py.policy.model import Action, Log, Mark, MarkCopy, Recent, SetTarget, TargetValue
 from firewalld_py.policy.names import (
     ICMP,
     ICMP_TYPES,
@@ -128,7 +129,10 @@ def fields_of(
         del own["tcp_flags"]
         own["flags"] = "syn"
     result: Fields = {"name": name} if name else {}
-    if family is not None and "src" not in own and "dst" not in own and "ipv6_header" not in own:
+    told = [key for key in ("src", "dst", "ipv6_header") if key in own]
+    # A set may have elements of both IP versions.
+    sets = [key for key in told if isinstance(own[key], Flow) and key != "ipv6_header"]
+    if family is not None and (not told or told == sets):
         result["family"] = f"ipv{family}"
     for key in (*_ORDER, *own):
         if key in own:
@@ -143,7 +147,10 @@ def _action_fields(action: Action) -> Iterator[tuple[str, Value]]:
     if action.log is not None:
         yield "log", _log(action.log)
     parts: list[Value] = [
-        {target.kind: _mark(cast("Mark", target.value))} for target in action.targets
+        {target.kind.partition("mark_")[0] + "mark": _copy(target.kind, target.value)}
+        if isinstance(target.value, MarkCopy)
+        else {target.kind: _target(target.value)}
+        for target in action.targets
     ]
     if action.zone is not None:
         parts.append({"zone": str(action.zone)})
@@ -159,6 +166,55 @@ def _action_fields(action: Action) -> Iterator[tuple[str, Value]]:
         yield "action", parts[0]
     elif parts:
         yield "action", parts
+
+
+def _copy(kind: str, value: MarkCopy) -> Value:
+    """connmark: save and restore."""
+    way = kind.rpartition("_")[2]
+    if value == MarkCopy(0xFFFFFFFF, 0xFFFFFFFF):
+        return way
+    return {way: {"nfmask": f"{value.nfmask:#x}", "ctmask": f"{value.ctmask:#x}"}}
+
+
+def _recent(value: Recent) -> Value:
+    fields: dict[str, Value] = {"list": value.list}
+    if value.of_destination:
+        fields["of"] = "dst"
+    for key, number in (("mask", value.mask), ("mask6", value.mask6)):
+        if number is not None:
+            fields[key] = str(number)
+    return value.list if len(fields) == 1 else fields
+
+
+def _target(value: TargetValue) -> Value:
+    if isinstance(value, Mark):
+        return {"xor": f"{value.value:#x}"} if value.way == "xor" else _mark(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Recent):
+        return _recent(value)
+    assert not isinstance(value, MarkCopy)
+    if isinstance(value, SetTarget):
+        of: Value = value.of[0] if len(value.of) == 1 else list(value.of)
+        fields: dict[str, Value] = {"set": value.name, "of": of}
+        if value.lifetime is not None:
+            fields["for"] = str(value.lifetime)
+        return fields
+    numbers_: list[Value] = [str(number) for number in value]
+    return numbers_[0] if len(numbers_) == 1 else numbers_
+
+
+def set_lines(name: str, made: SetOf, indent: str) -> list[str]:
+    """A set, one line for each of its keys."""
+    types: list[Value] = [*made.type]
+    lines = [f"{indent}{name}:", f"{indent}  type: {flow(types[0] if len(types) == 1 else types)}"]
+    if made.lifetime_s:
+        lines.append(f"{indent}  lifetime: {made.lifetime_s}")
+    if made.maximum is not None:
+        lines.append(f"{indent}  maximum: {made.maximum}")
+    if made.elements:
+        lines += _wrapped(f"{indent}  elements: ", [*made.elements], f"{indent}  ")
+    return lines
 
 
 def _log(log: Log) -> Value:

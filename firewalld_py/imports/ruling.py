@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from firewalld_py.imports.conditions import (
@@ -17,10 +17,10 @@ from firewalld_py.imports.conditions import (
 )
 from firewalld_py.imports.steps import Source
 from firewalld_py.policy.matches_rate import RATE_KINDS
-from firewalld_py.policy.model import Action
+from firewalld_py.policy.model import Action, Target
 
 # Conditions that count packets, in the order in which ours are asked, behind all others.
-COUNTING: Final = RATE_KINDS
+COUNTING: Final = ("connections", "recent", *RATE_KINDS)
 
 
 @dataclass(slots=True)
@@ -46,6 +46,7 @@ class Ruling:
         self.limit: tuple[str, int] | None = None
         self.name = ""
         self.target = ""
+        self.is_done = False  # nothing can be asked any more
         self.opens: bool | None = None  # left out, whether it lets pass what was kept out
         self.action = Action()  # what it does beside leading to `target`, if that is read already
         self.goes = False  # -g: it does not come back to this chain
@@ -82,6 +83,7 @@ class Ruling:
         """Conjoin with alternatives of which no two match the same packet."""
         if self.segments[-1].counting:
             self.segments.append(Segment([{}]))
+        self._check_done()
         choices = list(alternatives)
         try:
             self._conjoin(self.segments[-1], choices)
@@ -106,11 +108,21 @@ class Ruling:
 
     def count(self, key: str, text: str, *, negated: bool) -> None:
         """Ask one of COUNTING, `text` being its value in YAML."""
+        self._check_done()
         segment = self.segments[-1]
         if any(COUNTING.index(other) >= COUNTING.index(key) for other in segment.counting):
             segment = Segment([{}])
             self.segments.append(segment)
         segment.counting[key] = Words("", (text,)) if negated else Words(text)
+
+    def do(self, target: Target) -> None:
+        """What iptables does between two matches."""
+        self.action = replace(self.action, targets=(*self.action.targets, target))
+        self.is_done = True
+
+    def _check_done(self) -> None:
+        if self.is_done:
+            raise NotExpressible("what is asked behind it is asked before it here")
 
     def count_limit(self, rate: str, burst: int) -> None:
         """Ask for a plain limit, which the rule's log line may have by itself."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from firewalld_py.imports.conditions import Conditions
+from firewalld_py.imports.sets import SetOf
 from firewalld_py.policy.model import Action
 
 # The chains that packets come to in our language, by table and name in capitals.
@@ -92,3 +93,4 @@ class Family:
     version: int
     chains: dict[tuple[str, str], Imported] = field(default_factory=dict)
     left: list[Left] = field(default_factory=list)
+    sets: dict[str, SetOf] = field(default_factory=dict)

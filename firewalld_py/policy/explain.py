@@ -190,7 +190,7 @@ class Explainer:
             if condition is None:
                 implied = next((one.key for one in source.matches if one.key in IMPLIED), "")
                 return f"{implied} (which says the protocol)", facts.text("proto")
-            found = machine_fact(match, packet) or set_fact(match, packet)
+            found = machine_fact(match, packet, self._names) or set_fact(match, packet)
             found = found or facts.text(condition.key)
             return self._written.text(source.file, condition), found
         return "", NOT_THEN

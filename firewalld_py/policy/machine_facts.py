@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -26,19 +27,24 @@ from firewalld_py.rules.routes import RTN_LOCAL, RTN_UNICAST
 PACKET_TYPE_NAMES: Final = {UNICAST: "unicast", BROADCAST: "broadcast", MULTICAST: "multicast"}
 
 
-def machine_fact(match: Match, packet: Packet) -> str:
-    """Why the condition is not met; "" for those that ask the packet alone."""
+def machine_fact(match: Match, packet: Packet, names: Mapping[int, str]) -> str:
+    """Why the condition is not met; "" for those that ask the packet alone.
+
+    `names` are interfaces by index.
+    """
     if isinstance(match, TimeMatch):
         return _time(match, packet)
     if isinstance(match, PacketTypeMatch) and packet.dst:
         name = PACKET_TYPE_NAMES[packet_type(packet, match.machine)]
         return f"the packet is {name} by its destination"
     if isinstance(match, AddressTypeMatch | ReversePathMatch):
-        return _routes(match, packet)
+        return _routes(match, packet, names)
     return ""
 
 
-def _routes(match: AddressTypeMatch | ReversePathMatch, packet: Packet) -> str:
+def _routes(
+    match: AddressTypeMatch | ReversePathMatch, packet: Packet, interfaces: Mapping[int, str]
+) -> str:
     if not packet.src:
         return ""
     routes = match.machine.routes
@@ -53,8 +59,13 @@ def _routes(match: AddressTypeMatch | ReversePathMatch, packet: Packet) -> str:
     if route.type != RTN_UNICAST:
         kinds = {RTN_LOCAL: "it is this machine's own", 0: "no route leads there"}
         return f"of its source, {kinds.get(route.type, 'the route goes to no host')}"
-    came = packet.meta.in_index
-    return f"it came by interface {came}, the way back goes by {sorted(set(route.interfaces))}"
+    back = dict.fromkeys(_name(index, interfaces) for index in route.interfaces)
+    came = _name(packet.meta.in_index, interfaces)
+    return f"the packet came by {came}, an answer goes by {', '.join(back) or 'none'}"
+
+
+def _name(index: int, interfaces: Mapping[int, str]) -> str:
+    return interfaces.get(index, "an unknown interface" if index < 0 else f"interface {index}")
 
 
 def _time(match: TimeMatch, packet: Packet) -> str:

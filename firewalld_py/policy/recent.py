@@ -5,7 +5,7 @@ How large a list is and of which bits of addresses is said once, in any of the r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -21,6 +21,8 @@ MAX_HITS: Final = 255
 MAX_WITHIN_S: Final = 10 * 365 * 86400
 ADDRESSES: Final = 10_000
 MAX_ADDRESSES: Final = 1_000_000
+MAX_LISTS: Final = 256
+MAX_COUNTERS: Final = 1000
 MAX_NAME: Final = 64  # characters
 NAME: Final = f"a name of at most {MAX_NAME} characters without space, comma, $ or /"
 FORM: Final = "a list's name, or {list, of, within, hits, update, ...}"
@@ -224,18 +226,18 @@ def uses(chains: Iterable[Chain]) -> Iterator[tuple[Rule, Match | Target, Recent
                     yield rule, target, target.value
 
 
-def check_lists(chains: Iterable[Chain]) -> Iterator[tuple[Rule, int, int, str, str]]:
+def check_lists(chains: Sequence[Chain]) -> Iterator[tuple[Rule, int, int, str, str]]:
     """What is wrong with lists: the rule, line, column, what it is, and what may have been meant.
 
-    One that is asked for and that nobody fills, and rules that disagree about what a list is.
+    One that is asked for and that nobody fills, rules that disagree about what a list is, and more
+    lists or counters than there may be.
     """
+    yield from _too_many(chains)
     found = list(uses(chains))
     filled = {use.list for _, place, use in found if _fills(place)}
     first: dict[tuple[str, str], tuple[object, int]] = {}
     for rule, place, use in found:
-        line, column = (
-            (place.line, place.column) if isinstance(place, Match) else (rule.line, rule.column)
-        )
+        line, column = _place(rule, place)
         if use.list not in filled:
             near = nearest(use.list, filled)
             message = f"no rule has {{recent_set: {use.list}}}: nothing is ever in the list"
@@ -248,6 +250,25 @@ def check_lists(chains: Iterable[Chain]) -> Iterator[tuple[Rule, int, int, str, 
             if before != value:
                 message = f"{name} of the list {quoted(use.list)} is {before} in line {its_line}"
                 yield rule, line, column, f"{message}, and {value} here", ""
+
+
+def _too_many(chains: Iterable[Chain]) -> Iterator[tuple[Rule, int, int, str, str]]:
+    lists: dict[str, tuple[Rule, int, int]] = {}
+    counters: dict[str, tuple[Rule, int, int]] = {}
+    for rule, place, use in uses(chains):
+        lists.setdefault(use.list, (rule, *_place(rule, place)))
+    for rule in (rule for chain in chains for rule in chain.rules):
+        for target in rule.action.targets:
+            if target.kind == "count":
+                counters.setdefault(str(target.value), (rule, rule.line, rule.column))
+    for found, most, what in ((lists, MAX_LISTS, "lists"), (counters, MAX_COUNTERS, "counters")):
+        for at in list(found.values())[most : most + 1]:
+            yield (*at, f"more than {most} {what}", "")
+
+
+def _place(rule: Rule, place: Match | Target) -> tuple[int, int]:
+    """Line and column."""
+    return (place.line, place.column) if isinstance(place, Match) else (rule.line, rule.column)
 
 
 def _fills(place: Match | Target) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firewalld_py.conntrack.connection import DYING, Connection, CtInfo, Tally
+from firewalld_py.conntrack.connection import DYING, Connection, CtInfo, Tallies, Tally
 from firewalld_py.packet.packet import Packet
 from firewalld_py.packet.reasons import TRANSPORT_TOO_SHORT
 from firewalld_py.rules.matches_rate import CountingMatch, masked
@@ -31,7 +31,7 @@ class ConnectionsMatch(CountingMatch):
         destination: bool,
         mask_v4: int,
         mask_v6: int,
-        tallies: dict[bytes, Tally],
+        tallies: Tallies,
     ) -> None:
         super().__init__(inverted)
         self.limit = limit
@@ -47,7 +47,7 @@ class ConnectionsMatch(CountingMatch):
         if connection is None and packet.fault == TRANSPORT_TOO_SHORT:
             return False
         key = self.key(packet, connection)
-        tally = self.tallies.get(key)
+        tally = self.tallies.of_key.get(key)
         if connection is not None and _may_be_counted(connection):
             if tally is None:
                 tally = Tally(key, self.tallies)
@@ -57,7 +57,7 @@ class ConnectionsMatch(CountingMatch):
 
     def connections(self, packet: Packet, connection: Connection | None) -> int:
         """How many the packet's address has, as `matches` sees it; asking changes nothing."""
-        tally = self.tallies.get(self.key(packet, connection))
+        tally = self.tallies.of_key.get(self.key(packet, connection))
         count = _count(tally, connection)
         if connection is None or not _may_be_counted(connection):
             return count

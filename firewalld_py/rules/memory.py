@@ -7,7 +7,7 @@ is lost; whatever would change for the rule set in force waits until the new one
 
 from __future__ import annotations
 
-from firewalld_py.conntrack.connection import Tally
+from firewalld_py.conntrack.connection import Tallies
 from firewalld_py.rules.counters import Counter
 from firewalld_py.rules.recent import RecentList
 
@@ -23,7 +23,7 @@ class Memory:
         self._sizes: dict[str, tuple[int, int]] = {}
         self.counters: dict[str, Counter] = {}
         self.recent: dict[str, RecentList] = {}
-        self.tallies: dict[str, dict[bytes, Tally]] = {}
+        self.tallies: dict[str, Tallies] = {}
 
     def counter(self, name: str) -> Counter:
         counter = self.counters.get(name)
@@ -34,13 +34,13 @@ class Memory:
         self.counters[name] = counter
         return counter
 
-    def tallies_of(self, rule: str) -> dict[bytes, Tally]:
+    def tallies_of(self, rule: str) -> Tallies:
         """The tallies of a rule, which is named by all that decides what it counts."""
         tallies = self.tallies.get(rule)
         if tallies is None and self._earlier is not None:
             tallies = self._earlier.tallies.get(rule)
         if tallies is None:
-            tallies = {}
+            tallies = Tallies()
         self.tallies[rule] = tallies
         return tallies
 
@@ -68,6 +68,8 @@ class Memory:
         for name, found in later.recent.items():
             if self.recent.get(name) is found:
                 del self.recent[name]
+        for name, tallies in self.tallies.items():
+            tallies.in_force = later.tallies.get(name) is tallies
 
     def release(self, count: int) -> int:
         """Free up to `count` entries of lists that nobody asks any more; how many less it were."""

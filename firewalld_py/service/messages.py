@@ -185,6 +185,19 @@ class ConnectionsEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class Counters:
+    """Some of the named counters, in answer to the CountersRequest of this number.
+
+    `rows` are name, packets, octets; the rules of this generation have `total` counters.
+    """
+
+    number: int
+    generation: int
+    rows: list[Any]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class FaultEvent:
     """An exception while a packet was judged; `suppressed` came before it without a report."""
 
@@ -300,6 +313,14 @@ class StatsRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class CountersRequest:
+    """Tell some of the named counters, from the `first` on."""
+
+    number: int
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
 class ExpectationsRequest:
     """Tell what is expected, one message each; what an earlier request asked for is dropped."""
 
@@ -336,6 +357,7 @@ Message = (
     | HelperEvent
     | Expected
     | ExpectationsEnd
+    | Counters
     | Tracked
     | ConnectionsEnd
     | SetAnswer
@@ -352,6 +374,7 @@ Message = (
     | RoutesPart
     | RoutesEnd
     | StatsRequest
+    | CountersRequest
     | ExpectationsRequest
     | ConnectionsRequest
     | SetChange
@@ -372,6 +395,7 @@ _CLASSES: Final[tuple[type[Message], ...]] = (
     HelperEvent,
     Expected,
     ExpectationsEnd,
+    Counters,
     Tracked,
     ConnectionsEnd,
     SetAnswer,
@@ -388,6 +412,7 @@ _CLASSES: Final[tuple[type[Message], ...]] = (
     RoutesPart,
     RoutesEnd,
     StatsRequest,
+    CountersRequest,
     ExpectationsRequest,
     ConnectionsRequest,
     SetChange,

@@ -138,7 +138,10 @@ class SetControl:
 
     async def _flush(self, name: str, _request: Answer) -> Answer:
         count = await self._with_worker(lambda worker: worker.sets.flush(name))
-        self._known.replace(name, [])
+        rows, _total = await self._with_worker(
+            lambda worker: worker.sets.elements(name, with_static=False)
+        )
+        self._known.replace(name, rows)  # rules may have added others meanwhile
         self._log.notice(f"set {name} emptied of {count} elements", event="sets")
         return {"ok": True, "set": name, "removed": count, **await self._kept(name)}
 

@@ -105,6 +105,7 @@ class SetWork:
         if not self._flushed():
             return
         if self._tasks:
+            self._catch_up(news, now)
             task = self._tasks[0]
             if said := task.step(sets, now):
                 self._say(said)
@@ -126,6 +127,7 @@ class SetWork:
             self._gather(message)
             return
         of = _set(sets, message.set_name)
+        self._catch_up(of.news, now)
         if isinstance(message, SetRequest):
             self._tasks.append(_List(message))
         elif message.action == FLUSH:
@@ -171,6 +173,12 @@ class SetWork:
         while len(self._news) > MAX_ELEMENTS * MAX_WAITING:  # nobody reads the pipe
             self._news.popleft()
             self._untold += 1
+
+    def _catch_up(self, news: News, now: float) -> None:
+        """Tell what rules did before it is told what people did after that."""
+        self._take_news(news)
+        while self._news or self._untold:
+            self._tell_news(now)
 
     def _tell_news(self, now: float) -> None:
         rows: list[Any] = []

@@ -19,6 +19,7 @@ from typing import Any, Final
 from firewalld_py.policy.config import Config
 from firewalld_py.service.connection_answer import answer_connections
 from firewalld_py.service.control import Answer, ControlServer
+from firewalld_py.service.counter_answer import answer_counters
 from firewalld_py.service.element_messages import SetNews
 from firewalld_py.service.expectation_text import expectation_entry
 from firewalld_py.service.hook import (
@@ -97,6 +98,7 @@ class Supervisor:
                 "status": self._answer_status,
                 "expect": self._answer_expect,
                 "connections": self._answer_connections,
+                "counters": self._answer_counters,
                 "plan": self._answer_plan,
                 "reload": self._answer_reload,
                 "hook": self._answer_hook,
@@ -358,6 +360,9 @@ class Supervisor:
     async def _answer_connections(self, request: Answer) -> Answer:
         answer = await answer_connections(self._keeper.worker, request)
         return {**answer, **self._policy.identity()}
+
+    async def _answer_counters(self, _request: Answer) -> Answer:
+        return await answer_counters(self._keeper.worker)
 
     async def _answer_plan(self, _request: Answer) -> Answer:
         """The rules in force, as they were compiled."""

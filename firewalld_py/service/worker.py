@@ -31,6 +31,7 @@ from firewalld_py.rules.routes import RouteTable
 from firewalld_py.rules.ruleset import ACCEPT, DROP, Ruleset
 from firewalld_py.service.channel import Channel, ChannelClosedError
 from firewalld_py.service.connection_listing import ConnectionListing
+from firewalld_py.service.counter_asking import counters_part
 from firewalld_py.service.element_messages import (
     EndConnections,
     SetChange,
@@ -42,6 +43,7 @@ from firewalld_py.service.messages import (
     Bound,
     Configure,
     ConnectionsRequest,
+    CountersRequest,
     ExpectationsRequest,
     Failed,
     FaultEvent,
@@ -238,6 +240,9 @@ class Worker:
         elif isinstance(message, StatsRequest):
             self._asked = message.number
             self._next_heartbeat = 0.0
+        elif isinstance(message, CountersRequest):
+            memory = self._firewall.ruleset.memory
+            self._channel.send(counters_part(message, self._generation, memory))
         elif isinstance(message, ExpectationsRequest):
             expectations = self._conntrack.expectations
             self._listing = Listing(message.number, expectations, time.monotonic())

@@ -14,12 +14,14 @@ from firewalld_py.policy.config import Config
 from firewalld_py.rules.build import plan_rules, user_chains
 from firewalld_py.service.channel import Channel, ChannelClosedError, channel_pair, split
 from firewalld_py.service.connection_asking import ConnectionAsking
+from firewalld_py.service.counter_asking import CounterAsking
 from firewalld_py.service.element_messages import SetAnswer, SetListed
 from firewalld_py.service.links import Links
 from firewalld_py.service.messages import (
     Bound,
     Configure,
     ConnectionsEnd,
+    Counters,
     ExpectationsEnd,
     ExpectationsRequest,
     Expected,
@@ -92,6 +94,7 @@ class WorkerProcess:
         self._listed: list[Expected] = []
         self._listing_waiter: asyncio.Future[int] | None = None
         self.connections = ConnectionAsking(self._send)
+        self.counters = CounterAsking(self._send)
 
     @property
     def pid(self) -> int:
@@ -249,6 +252,8 @@ class WorkerProcess:
             self._take_listed(message)
         elif isinstance(message, Tracked | ConnectionsEnd):
             self.connections.take(message)
+        elif isinstance(message, Counters):
+            self.counters.take(message)
         elif isinstance(message, SetAnswer | SetListed):
             self.sets.take(message)
         elif isinstance(message, RulesInForce):
@@ -282,6 +287,7 @@ class WorkerProcess:
         for waiter in [*waiters, *self._stats_waiters.values(), self._listing_waiter]:
             _fail(waiter, WorkerEndedError(self._why()))
         self.connections.fail(WorkerEndedError(self._why()))
+        self.counters.fail(WorkerEndedError(self._why()))
         self.sets.fail(WorkerEndedError(self._why()))
 
     def _why(self) -> str:

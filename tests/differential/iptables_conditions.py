@@ -30,6 +30,7 @@ class Matches:
     def __init__(self, rng: Random, family: int) -> None:
         self.rng = rng
         self.family = family
+        self.list = f"l{next(_NAMES)}"  # of addresses seen of late
 
     def maybe_not(self) -> str:
         return "! " if self.rng.random() < 0.25 else ""
@@ -161,6 +162,20 @@ class Matches:
         return (
             f"-m pkttype {self.maybe_not()}--pkt-type {self.rng.choice(('unicast', 'multicast'))}"
         )
+
+    def recent(self) -> str:
+        how = self.rng.choice(("rcheck", "update", "remove", "update --hitcount 2"))
+        side = self.rng.choice(("--rsource", "--rsource", "--rdest"))
+        mask = "255.255.255.255" if self.family == 4 else "ffff:" * 7 + "ffff"
+        return f"-m recent {self.maybe_not()}--{how} --name {self.list} --mask {mask} {side}"
+
+    def note(self) -> str:
+        return f"-m recent --set --name {self.list}"
+
+    def connlimit(self) -> str:
+        how = self.rng.choice(("above", "upto"))
+        side = self.rng.choice(("saddr", "daddr"))
+        return f"-m connlimit --connlimit-{how} {self.rng.choice((1, 2))} --connlimit-{side}"
 
     def quota(self) -> str:
         return f"-m quota {self.maybe_not()}--quota {self.rng.choice((100, 500))}"

@@ -30,6 +30,7 @@ REJECTS: Final = {
         "icmp6-port-unreachable",
     ),
 }  # fmt: skip
+COPIES: Final = ("--save-mark", "--restore-mark --nfmask 0xff --ctmask 0xf")
 TEXTS: Final = (b"", b"", b"GET / quux", b"xGET ", b"quu")
 # MSS 1460, MSS 500, none, timestamps.
 OPTIONS: Final = (
@@ -45,6 +46,7 @@ class Rules(Matches):
 
     def __init__(self, rng: Random, family: int) -> None:
         super().__init__(rng, family)
+        self.remembers = rng.random() < 0.3
         self.counters = rng.random() < 0.3  # else too little is left by the end
 
     def text(self) -> str:
@@ -75,7 +77,11 @@ class Rules(Matches):
 
     def rule(self, chain: str, table: str, chains: list[str]) -> str:
         protocol, matches = self.matches(table)
-        return " ".join([f"-A {chain}", *protocol, *matches, self.target(table, protocol, chains)])
+        target = self.target(table, protocol, chains)
+        noted = self.remembers and table == "filter" and not target.startswith("-m")
+        if noted and self.rng.random() < 0.3:
+            matches.append(self.note())
+        return " ".join([f"-A {chain}", *protocol, *matches, target])
 
     def matches(self, table: str) -> tuple[list[str], list[str]]:
         """The protocol, and conditions that may stand with it."""
@@ -91,6 +97,7 @@ class Rules(Matches):
             kinds += [self.hops]
             kinds += [self.state, self.state, self.connmark, self.label]
             kinds += [self.connection, self.connection, self.count, self.helper]
+            kinds += [self.recent] * self.remembers + [self.connlimit] * self.counters
         if protocol and protocol[0] == "-p":
             own = {"tcp": [self.port, self.ports, self.flags], "udp": [self.port, self.ports]}
             kinds += 3 * own.get(protocol[1], [self.icmp])
@@ -122,13 +129,19 @@ class Rules(Matches):
         if chains and rng.random() < 0.7:
             sometimes = f"{rng.choice(('-j', '-g'))} {rng.choice(chains)}"
         mark = rng.choice(
-            ("--set-mark 0x1", "--set-xmark 0x2/0x3", "--or-mark 0x10", "--and-mark 0xf0")
+            (
+                "--set-mark 0x1",
+                "--set-xmark 0x2/0x3",
+                "--or-mark 0x10",
+                "--and-mark 0xf0",
+                "--xor-mark 0x3",
+            )
         )
         words: dict[str, Callable[[], str]] = {
             "NONE": lambda: "",
             "LIMITED": lambda: "-m limit --limit 1/day --limit-burst 3 -j ACCEPT",
             "MARK": lambda: f"-j MARK {mark}",
-            "CONNMARK": lambda: f"-j CONNMARK {mark}",
+            "CONNMARK": lambda: f"-j CONNMARK {rng.choice((mark, *COPIES))}",
             "LOG": lambda: '-m limit --limit 7/min -j LOG --log-prefix "a \\"b\\": " --log-level 5',
             "NFLOG": lambda: "-j NFLOG --nflog-group 9 --nflog-prefix n",
             "NOTRACK": lambda: "-j CT --notrack",

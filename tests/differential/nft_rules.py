@@ -63,7 +63,15 @@ class Table:
         """One set and one map, both with names."""
         ports = "type inet_service\n flags interval\n elements = { 22, 80-90, 443 }"
         rows = "type inet_service : verdict\n elements = { 22 : accept, 53 : return, 80 : drop }"
-        return [f"  set ports {{\n {ports}\n }}", f"  map verdicts {{\n {rows}\n }}"]
+        seen = "flags dynamic, timeout\n timeout 1h"
+        return [
+            f"  set ports {{\n {ports}\n }}",
+            f"  map verdicts {{\n {rows}\n }}",
+            f"  set of_ip {{\n type ipv4_addr\n {seen}\n }}",
+            f"  set of_ip6 {{\n type ipv6_addr\n {seen}\n }}",
+            f"  set of_ip_pairs {{\n type ipv4_addr . inet_service\n {seen}\n }}",
+            f"  set of_ip6_pairs {{\n type ipv6_addr . inet_service\n {seen}\n }}",
+        ]
 
     def rule(self, hook: str, chains: list[str]) -> str:
         """Conditions and statements, some of them in between."""
@@ -111,7 +119,8 @@ class Table:
     def address(self) -> str:
         family = self.own
         networks = NETWORKS[family]
-        value = self.rng.choice((*networks, f"{{ {networks[0]}, {networks[3]} }}"))
+        some = f"{{ {networks[0]}, {networks[3]} }}"
+        value = self.rng.choice((*networks, some, f"@of_{family}"))
         return f"{family} {self.rng.choice(('saddr', 'daddr'))} {self.maybe_not()}{value}"
 
     def mark(self) -> str:
@@ -214,14 +223,29 @@ class Table:
         rejects = REJECTS[rng.choice((self.own, self.family))]
         kinds += [f"reject with {rng.choice(rejects)}", "ct mark set 0x1", "drop"]
         kinds += ["ct mark set ct mark and 0xfffffffd or 0x2", 'log prefix "z" drop']
+        kinds += [self.change(), self.change()]
         if protocol == "tcp":
-            kinds += ["reject with tcp reset", self.rows()]
+            kinds += ["reject with tcp reset", self.rows(), self.change_pairs(), self.in_pairs()]
         if protocol in ("tcp", "udp"):
             kinds += [f"{protocol} dport vmap @verdicts", self.port_map(protocol, chains)]
         kinds.append(self.state_map(chains))
         for name in chains:
             kinds += [f"jump {name}", f"goto {name}", f'log prefix "j" jump {name}']
         return rng.choice(kinds)
+
+    def change(self) -> str:
+        """A set that packets change."""
+        what = f"@of_{self.own} {{ {self.own} {self.rng.choice(('saddr', 'daddr'))}"
+        return self.rng.choice(
+            (f"update {what} }}", f"add {what} timeout 30m }} accept", f"delete {what} }}")
+        )
+
+    def change_pairs(self) -> str:
+        return f"update @of_{self.own}_pairs {{ {self.own} saddr . tcp dport }}"
+
+    def in_pairs(self) -> str:
+        negated = self.rng.choice(("", "!= "))
+        return f"{self.own} saddr . tcp dport {negated}@of_{self.own}_pairs {self.verdict([])}"
 
     def set_mark(self) -> str:
         return "meta mark set " + self.rng.choice(

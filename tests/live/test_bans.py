@@ -26,6 +26,7 @@ sets:
   banned: {type: address, persist: true, counters: true}
   trapped: {type: address, lifetime: 1h}
 """
+LONG_TRAP: Final = "{add: {set: trapped, of: src}}"  # for as long as the set says
 TRAP: Final = "{add: {set: trapped, of: src, for: 2s}}"
 RULES: Final = f"""{SETS}
 filter:
@@ -36,6 +37,7 @@ filter:
       - {{name: to banned, dst: $banned, action: drop}}
       - {{name: trapped, src: $trapped, action: drop}}
       - {{name: answers, state: [established, related], action: accept}}
+      - {{name: long trap, proto: tcp, dport: 24, action: [{LONG_TRAP}, drop]}}
       - {{name: trap, proto: tcp, dport: 23, action: [{TRAP}, drop]}}
       - {{name: lan out, in: lan0, state: new, action: accept}}
 """
@@ -183,20 +185,33 @@ def test_a_second_ban_extends_the_first_and_never_shortens_it(bans: Daemon) -> N
 
 def test_when_its_time_is_over_traffic_passes_again(bans: Daemon, world: World) -> None:
     began = time.monotonic()
-    said(bans, "ban", SERVER4, "--for", "2s")
+    said(bans, "ban", SERVER4, "--for", "4s")
+    assert not reaches(world, SERVER4)
+    await_reached(world, SERVER4)
+    assert 3.9 < time.monotonic() - began < 10
+
+
+def test_who_walks_into_a_trap_is_banned_by_the_rules_for_a_while(
+    bans: Daemon, world: World
+) -> None:
+    assert reaches(world, SERVER4)
+    began = time.monotonic()
+    assert tcp_connect(world.client, SERVER4, 23, timeout=QUICK_S) == "timed out"
     assert not reaches(world, SERVER4)
     await_reached(world, SERVER4)
     assert 1.9 < time.monotonic() - began < 5
 
 
-def test_who_walks_into_a_trap_is_banned_by_the_rules(bans: Daemon, world: World) -> None:
-    assert reaches(world, SERVER4)
-    assert tcp_connect(world.client, SERVER4, 23, timeout=QUICK_S) == "timed out"
+def test_what_rules_added_is_listed_and_can_be_removed(bans: Daemon, world: World) -> None:
+    assert tcp_connect(world.client, SERVER4, 24, timeout=QUICK_S) == "timed out"
     assert not reaches(world, SERVER4)
     (entry,) = answer(bans, "set", "list", "trapped")["elements"]
     assert (entry["element"], entry["from"]) == (CLIENT4, "run time")
-    assert 0 < entry["seconds"] <= 2
-    assert 0 < await_reached(world, SERVER4) < 5
+    assert 3500 < entry["seconds"] <= 3600
+    assert said(bans, "unban", CLIENT4, "--set", "trapped") == [
+        f"{CLIENT4} removed from set trapped"
+    ]
+    assert reaches(world, SERVER4)
 
 
 def test_a_reload_keeps_bans(bans: Daemon, world: World) -> None:

@@ -12,6 +12,7 @@ from firewalld_py.conntrack.connection import (
     REPLY,
     STATE_NAMES,
     CtInfo,
+    Tallies,
     Tally,
     Template,
 )
@@ -97,7 +98,7 @@ def test_addresses_and_ports_by_direction() -> None:
 
 
 def test_a_tally_is_where_it_is_found_as_long_as_it_counts_something() -> None:
-    tallies: dict[bytes, Tally] = {}
+    tallies = Tallies()
     one, other = connection_for(datagram()), connection_for(datagram())
     tally, second = Tally(b"a", tallies), Tally(b"b", tallies)
     assert not one.is_in(tally)
@@ -108,10 +109,23 @@ def test_a_tally_is_where_it_is_found_as_long_as_it_counts_something() -> None:
     assert one.is_in(tally)
     assert one.is_in(second)
     assert not other.is_in(second)
-    assert (tally.connections, tallies) == (2, {b"a": tally, b"b": second})
+    assert (tally.connections, tallies.of_key) == (2, {b"a": tally, b"b": second})
     one.leave_tallies()
     one.leave_tallies()
-    assert (tally.connections, tallies) == (1, {b"a": tally})
+    assert (tally.connections, tallies.of_key) == (1, {b"a": tally})
     other.leave_tallies()
-    assert tallies == {}
+    assert tallies.of_key == {}
     assert not one.is_closed()
+
+
+def test_a_connection_that_is_counted_again_leaves_what_rules_that_are_gone_counted() -> None:
+    gone, there = Tallies(), Tallies()
+    entry = connection_for(datagram())
+    for tallies in (gone, there):
+        entry.join(Tally(b"a", tallies))
+    gone.in_force = False
+    entry.join(Tally(b"b", there))
+    assert gone.of_key == {}
+    assert [tally.connections for tally in there.of_key.values()] == [1, 1]
+    entry.leave_tallies()
+    assert there.of_key == {}

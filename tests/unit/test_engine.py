@@ -23,6 +23,7 @@ from firewalld_py.conntrack.connection import (
     UNTRACKED,
     Connection,
     CtInfo,
+    Tallies,
     Tally,
     Template,
 )
@@ -434,22 +435,22 @@ def test_a_packet_that_is_invalid_uses_up_what_it_meets(transport: bytes) -> Non
 
 def test_a_connection_leaves_what_counts_it_when_it_is_closed_refused_or_gone() -> None:
     conntrack = Conntrack(Settings())
-    tallies: dict[bytes, Tally] = {}
+    tallies = Tallies()
 
     def counted(info: CtInfo) -> CtInfo:
-        connection_of(info).join(tallies.get(b"k") or Tally(b"k", tallies))
+        connection_of(info).join(tallies.of_key.get(b"k") or Tally(b"k", tallies))
         return info
 
     opening, question = segment(ORIGINAL, "S", 1000), datagram()
     counted(accepted(conntrack, opening))
     conntrack.dropped(connection_of(counted(conntrack.inspect(question, 0.0))))
-    assert tallies[b"k"].connections == 1
+    assert tallies.of_key[b"k"].connections == 1
     asked = counted(accepted(conntrack, question))
-    assert tallies[b"k"].connections == 2
+    assert tallies.of_key[b"k"].connections == 2
     accepted(conntrack, segment(REPLY, "SA", 5000, 1001))
     accepted(conntrack, segment(ORIGINAL, "A", 1001, 5001))
-    assert tallies[b"k"].connections == 2
+    assert tallies.of_key[b"k"].connections == 2
     accepted(conntrack, segment(ORIGINAL, "R", 1001))
-    assert tallies[b"k"].connections == 1
+    assert tallies.of_key[b"k"].connections == 1
     conntrack.table.remove(connection_of(asked))
-    assert not tallies
+    assert not tallies.of_key

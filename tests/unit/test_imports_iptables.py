@@ -135,7 +135,7 @@ def test_ip6tables_rules_are_of_ipv6() -> None:
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
-        ("-m addrtype --dst-type LOCAL -j ACCEPT", "no match addrtype"),
+        ("-m addrtype --dst-type LOCAL --limit-iface-in -j ACCEPT", "addrtype --limit-iface-in"),
         ("-j FORWARD", "where packets come from"),
         ("-m conntrack --ctstate DNAT -j ACCEPT", "no state DNAT"),
         (
@@ -150,10 +150,11 @@ def test_ip6tables_rules_are_of_ipv6() -> None:
         ("-m hashlimit --hashlimit-upto 1kb/s --hashlimit-name x -j DROP", "hashlimit 1kb/s"),
         ("-j ACCEPT -m owner --uid-owner 0", "ACCEPT -m owner"),
         ("-j a -p tcp", "a -p tcp"),
-        ("-f -j DROP", "the option -f"),
+        ("-m time --weekdays Mond,Tod -j DROP", "there is no day tod"),
+        ("-m addrtype --dst-type NAT -j DROP", "there is no type of address nat"),
         ("-j REJECT --reject-with icmp6-policy-fail", "no reject with"),
         ("-j MARK --set-xmark 0x3/0x1", "MARK --set-xmark"),
-        ("-j CONNMARK --save-mark", "CONNMARK --save-mark"),
+        ("-j CONNMARK --save-mark --ctmask x", "x is no number"),
         ("-j TEE --gateway 10.1.0.1", "TEE --gateway"),
         ("-j NETMAP", "no target NETMAP"),
         ("-j CT --notrack", "raw only"),
@@ -361,6 +362,15 @@ def test_what_comes_after_notrack_in_raw_comes_before_it_in_ours() -> None:
         "{family: ipv4, proto: udp, action: notrack}",
         "{src: 10.1.0.1, action: drop}",
     ]
+
+
+def test_what_counts_in_raw_is_not_made_two() -> None:
+    rules, left = imported(
+        "-p udp -j CT --notrack", "-m quota --quota 9 -j DROP", table="raw", chain="PREROUTING",
+        policy="ACCEPT",
+    )  # fmt: skip
+    assert rules == ["{family: ipv4, quota: 9, action: drop}"]
+    assert left == ["what counts packets would have to stand there twice"]
 
 
 def test_of_two_zones_the_first_counts() -> None:

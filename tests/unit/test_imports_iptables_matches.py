@@ -45,12 +45,62 @@ _UPTO = "-m hashlimit --hashlimit-upto"
          '{family: ipv4, proto: tcp, not: {payload: {at: 6, octets: "47 45"}}, action: drop}'),
         ("-m mac ! --mac-source 00:16:3E:5A:00:01 -j DROP",
          '{family: ipv4, not: {source_mac: "00:16:3e:5a:00:01"}, action: drop}'),
+        ("-m time --timestart 08:00:00 --timestop 18:30:00 --weekdays Mon,Fri -j DROP",
+         '{family: ipv4, time: {from: "08:00:00", to: "18:30:00", weekdays: [mon, fri]}, action: drop}'),  # noqa: E501
+        ("-m time --timestart 22:00 --timestop 06:00:00 -j DROP",
+         '{family: ipv4, time: {from: "22:00:00", to: "06:00:00", contiguous: false}, action: drop}'),  # noqa: E501
+        ("-m time ! --weekdays 1,2,Wed,4,5 -j DROP",
+         "{family: ipv4, time: {weekdays: [sat, sun]}, action: drop}"),
+        ("-m time --timestart 22:00:00 --contiguous --monthdays 1 -j DROP",
+         '{family: ipv4, time: {from: "22:00:00", monthdays: 1}, action: drop}'),
+        ("-m time --datestart 2026-01-01T00:00:00 --datestop 2026-02-01 -j DROP",
+         '{family: ipv4, time: {date_from: "2026-01-01 00:00:00", date_to: "2026-02-01 00:00:00"}, action: drop}'),  # noqa: E501
+        ("-m addrtype --dst-type LOCAL,MULTICAST ! --src-type UNICAST -j DROP",
+         "{family: ipv4, dst_type: [local, multicast], not: {src_type: unicast}, action: drop}"),
+        ("-m rpfilter --loose -j ACCEPT", "{family: ipv4, reverse_path: loose, action: accept}"),
+        ("-m rpfilter --accept-local --invert -j DROP",
+         "{family: ipv4, not: {reverse_path: {mode: strict, accept_local: true}}, action: drop}"),
+        ("-m connlimit --connlimit-above 3 --connlimit-mask 24 --connlimit-saddr -j DROP",
+         "{family: ipv4, connections: {over: 3, mask: 24}, action: drop}"),
+        ("-m connlimit --connlimit-upto 3 --connlimit-mask 32 --connlimit-daddr -j DROP",
+         "{family: ipv4, connections: {up_to: 3, per: dst}, action: drop}"),
+        ("-m time --timestart 08:00:00 --weekdays Mon --datestop 2038-01-19T03:14:07 -j LOG",
+         '{family: ipv4, time: {from: "08:00:00", weekdays: mon}, log: true}'),
+        ("-m addrtype ! --dst-type LOCAL,BROADCAST -j DROP",
+         "{family: ipv4, not: {dst_type: [local, broadcast]}, action: drop}"),
+        ("-m rpfilter --loose --invert -j DROP",
+         "{family: ipv4, not: {reverse_path: loose}, action: drop}"),
+        ("-j MARK --set-xmark 0x3/0x0", '{family: ipv4, action: {mark: {xor: 0x3}}}'),
+        ("-j CONNMARK --save-mark --nfmask 0xffffffff --ctmask 0xffffffff",
+         "{family: ipv4, action: {connmark: save}}"),
+        ("-j CONNMARK --restore-mark --nfmask 0xff --ctmask 0xf",
+         "{family: ipv4, action: {connmark: {restore: {nfmask: 0xff, ctmask: 0xf}}}}"),
+        ("-m nfacct --nfacct-name web -j ACCEPT",
+         "{family: ipv4, action: [{count: web}, accept]}"),
         ("-p tcp -m tcpmss --mss 0:535 -j DROP",
          "{family: ipv4, proto: tcp, mss: 0-535, action: drop}"),
     ],
 )  # fmt: skip
 def test_a_match_goes_over(theirs: str, ours: str) -> None:
     assert rule_of(theirs) == ours
+
+
+def test_lists_of_addresses_seen_of_late_go_over() -> None:
+    rules, left = imported(
+        "-m recent --update --seconds 30 --hitcount 6 --name x --mask 255.255.255.0 -j DROP",
+        "-p tcp -m recent --set --name x --mask 255.255.255.0 --rsource -j ACCEPT",
+    )
+    asked = "{list: x, mask: 24, within: 30, hits: 6, update: true}"
+    assert not left
+    assert rules == [
+        f"{{family: ipv4, recent: {asked}, action: drop}}",
+        "{family: ipv4, proto: tcp, action: [{recent_set: {list: x, mask: 24}}, accept]}",
+    ]
+
+
+def test_what_is_asked_behind_a_note_is_told() -> None:
+    _, left = imported("-m recent --set --name x -m limit --limit 3/min -j ACCEPT")
+    assert left == ["what is asked behind it is asked before it here"]
 
 
 def test_an_ipv6_header_goes_over() -> None:

@@ -235,6 +235,60 @@ def test_a_concatenation_is_a_rule_for_each_row() -> None:
     ]
 
 
+LAN: Final = {
+    "set": {"name": "lan", "type": "ipv4_addr", "flags": ["interval"],
+            "elem": [{"prefix": {"addr": "10.0.0.0", "len": 8}}, "192.0.2.1"]}
+}  # fmt: skip
+SEEN: Final = {
+    "set": {"name": "seen", "type": ["ipv4_addr", "inet_service"], "flags": ["dynamic", "timeout"],
+            "timeout": 600, "size": 1000}
+}  # fmt: skip
+
+
+def test_named_sets_stay_sets() -> None:
+    text, left = made(listing(LAN, rule(match(payload("ip", "saddr"), "@lan", "!="), DROP)))
+    assert not left
+    assert "sets:\n  lan:\n    type: address\n    elements: [10.0.0.0/8, 192.0.2.1]\n" in text
+    assert "- {family: ipv4, not: {src: $lan}, action: drop}" in text
+    assert parse_rules(text, "rules.yaml")[1] == []
+
+
+def test_sets_that_packets_change_stay_so() -> None:
+    pair = {"concat": [payload("ip", "saddr"), payload("tcp", "dport")]}
+    update = {"op": "update", "set": "@seen", "elem": {"elem": {"val": pair, "timeout": 30}}}
+    delete = {"op": "delete", "set": "@seen", "elem": pair}
+    text, left = made(
+        listing(SEEN, rule({"set": update}), rule(match(pair, "@seen"), {"set": delete}, DROP))
+    )
+    assert not left
+    lines = [line.strip() for line in text.splitlines()]
+    at = lines.index("seen:")
+    assert lines[at + 1 : at + 4] == ["type: [address, port]", "lifetime: 600", "maximum: 1000"]
+    at = lines.index("rules:")
+    assert lines[at + 1 : at + 6] == [
+        "- {family: ipv4, proto: tcp, action: {add: {set: seen, of: [src, dport], for: 30}}}",
+        "- family: ipv4",
+        "proto: tcp",
+        "set: {name: seen, of: [src, dport]}",
+        "action: [{remove: {set: seen, of: [src, dport]}}, drop]",
+    ]
+    assert parse_rules(text, "rules.yaml")[1] == []
+
+
+def test_a_tcp_option_is_missing_in_what_is_no_tcp_too() -> None:
+    missing = match({"tcp option": {"name": "timestamp"}}, False)
+    rules, left = imported(listing(rule(missing, DROP)))
+    assert not left
+    assert rules == [
+        "{not: {proto: tcp}, action: drop}",
+        "{proto: tcp, not: {tcp_option: 8}, action: drop}",
+    ]
+
+
+def test_a_label_is_set() -> None:
+    assert of_one({"mangle": {"key": ct("label"), "value": 5}}) == "{action: {label: 5}}"
+
+
 def test_what_one_chain_at_a_hook_accepts_the_next_one_is_asked_about() -> None:
     later = {"name": "g", "type": "filter", "hook": "forward", "prio": 10, "policy": "drop"}
     rules, left = imported(
@@ -286,6 +340,7 @@ def test_the_policy_of_one_ip_version_is_not_that_of_the_other() -> None:
         (match(meta("skuid"), 0), "meta skuid has no like"),
         (match(ct("status"), "dnat", "in"), "the status dnat"),
         (match(payload("ip", "saddr"), "@gone"), "no set @gone"),
+        (match(payload("ip", "ttl"), "@gone"), "no set @gone"),
         (match(payload("ip", "saddr"), "fe80::1"), "no IPv4 address"),
         (match(payload("tcp", "dport"), "http"), "http is no number"),
         ({"masquerade": None}, "masquerade has no like"),

@@ -11,6 +11,8 @@ from firewalld_py.policy.counted_text import COUNTED
 from firewalld_py.policy.matches import MATCHES
 from firewalld_py.policy.packet_octets import meta_of
 from firewalld_py.policy.packet_words import described, guessed_chain
+from firewalld_py.rules.matches_routes import AddressTypeMatch, ReversePathMatch
+from firewalld_py.rules.routes import RouteTable
 from tests.unit.test_policy_explain import World, path, tried
 
 __all__ = ["path"]
@@ -112,3 +114,35 @@ filter:
         meta = meta_of(words, guessed_chain(words), plain.indexes)
         decision = plain.firewall.handle(plain.talk.octets(words), meta, plain.now)
         assert one.met == (decision.rule is not None)
+
+
+@pytest.mark.parametrize(
+    ("rule", "source", "said"),
+    [
+        (
+            "reverse_path: strict", "10.1.0.5",
+            "the packet came by wan0, an answer goes by lan0",
+        ),
+        ("reverse_path: loose", "10.1.0.1", "of its source, it is this machine's own"),
+        ("reverse_path: loose", "198.51.100.1", "of its source, no route leads there"),
+        ("reverse_path: loose", "10.9.0.1", "of its source, the route goes to no host"),
+        ("src_type: local", "10.1.0.5", "the address is unicast"),
+        ("src_type: local", "10.9.0.1", "the address is unicast, blackhole"),
+        ("not: {src_type: local}", "10.1.0.1", "the address is local"),
+    ],
+)  # fmt: skip
+def test_where_routes_lead_is_said(rule: str, source: str, said: str, path: Path) -> None:
+    text = f"version: 1\nfilter: {{forward: {{rules: [{{{rule}, action: accept}}]}}}}\n"
+    world = World(path, text)
+    routes = RouteTable()
+    for row in (
+        [4, 0, 0x0A010001, 32, 2, 0, 1],
+        [4, 1, 0x0A010000, 24, 1, 0, 1],
+        [4, 1, 0x0A090000, 16, 6, 0],
+    ):
+        routes.add_row(row)
+    (match,) = world.firewall.ruleset.filter_forward.rules[0].matches
+    assert isinstance(match, AddressTypeMatch | ReversePathMatch)
+    match.machine.routes = routes
+    (one,) = world.explain(f"in=wan0 src={source} dst=192.0.2.1 icmp=ping").tried
+    assert one.found == said

@@ -11,7 +11,7 @@ from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.matches_connlimit import count_name
 from firewalld_py.policy.model import Recent, Target
-from firewalld_py.policy.recent import ADDRESSES
+from firewalld_py.policy.recent import ADDRESSES, MAX_COUNTERS, MAX_LISTS
 from firewalld_py.policy.trial import run_tests
 from tests.unit.policy_texts import assert_problems, in_chain, one_rule, parsed
 from tests.unit.test_policy_explain import World
@@ -148,6 +148,16 @@ def test_rules_that_disagree_about_a_list_are_told_where() -> None:
         ),
         "mask of the list 'ssh' is 24 in line 5, and 16 here",
         "max of the list 'ssh' is 5 in line 5, and 6 here",
+    )
+
+
+def test_lists_and_counters_have_a_bound() -> None:
+    rules = [f"{{action: [{{recent_set: l{number}}}, log]}}" for number in range(MAX_LISTS)]
+    rules += [f"{{action: {{count: c{number}}}}}" for number in range(MAX_COUNTERS)]
+    assert_problems(
+        in_chain("raw/output", *rules, "§§{action: [{recent_set: b}, {count: b}]}", rules[0]),
+        f"more than {MAX_LISTS} lists",
+        f"more than {MAX_COUNTERS} counters",
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from firewalld_py.cli.main import main
 from firewalld_py.conntrack.tracker import make_settings
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import CONFIG, DEFAULT_RULES, Config, load_config
@@ -45,8 +46,57 @@ def test_every_shipped_rule_has_a_name_of_its_own(path: Path) -> None:
         assert all(rule.name != rule.place for rule in chain.rules)
 
 
-def test_there_are_the_three_examples() -> None:
-    assert [path.stem for path in RULE_FILES[1:]] == ["gateway", "laptop", "strict-server"]
+def test_there_is_an_example_of_each_kind_of_network() -> None:
+    assert [path.stem for path in RULE_FILES[1:]] == [
+        "bastion",
+        "home-gateway",
+        "ipv6-only",
+        "laptop",
+        "office-dmz",
+        "server-farm",
+        "strict-server",
+    ]
+
+
+@pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.stem)
+def test_the_command_finds_nothing_wrong_with_shipped_rules(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(["--config", str(SHIPPED / "firewalld-py.yaml"), "check", "--rules", str(path)]) == 0
+    )
+    assert ", ok" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.stem)
+def test_shipped_rules_test_whole_exchanges(path: Path) -> None:
+    tests = load_rules(path).tests
+    assert any(len(test.steps) > 1 for test in tests)
+    assert any(step.verdict == "accept" for test in tests for step in test.steps)
+    assert any(step.verdict != "accept" for test in tests for step in test.steps)
+
+
+@pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.stem)
+def test_shipped_rules_let_answers_pass_first_and_drop_what_is_invalid(path: Path) -> None:
+    for chain in load_rules(path).chains:
+        if chain.user or chain.table == "raw" or not chain.rules or chain.policy == "accept":
+            continue
+        names = [rule.name for rule in chain.rules]
+        assert set(names[: names.index("answers")]) <= {"loopback", "banned", "to banned"}
+        assert "junk" in names or chain.name == "output"  # of what this machine makes none is
+
+
+@pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.stem)
+def test_shipped_rules_do_not_lock_the_administrator_out(path: Path) -> None:
+    """But a laptop, at which one sits."""
+    if path.stem == "laptop":
+        return
+    tests = load_rules(path).tests
+    assert any(
+        step.chain == "input" and step.packet.dport == 22 and step.verdict == "accept"
+        for test in tests
+        for step in test.steps
+    )
 
 
 def test_the_shipped_configuration_is_the_default() -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from firewalld_py.conntrack.connection import INVALID, NEW, UNTRACKED, CtInfo, Tally
+from firewalld_py.conntrack.connection import INVALID, NEW, UNTRACKED, CtInfo, Tallies
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.pipeline import Firewall
@@ -57,7 +57,7 @@ class Counting:
         """How many addresses are remembered."""
         (match,) = self.rules[0].matches
         assert isinstance(match, ConnectionsMatch)
-        return len(match.tallies)
+        return len(match.tallies.of_key)
 
 
 def test_what_is_above_the_limit_meets_it_and_the_inverse_what_is_not() -> None:
@@ -134,41 +134,41 @@ def test_each_zone_is_counted_by_itself() -> None:
 
 def test_several_rules_count_by_themselves() -> None:
     world = Counting(over(1), over(2), over(2, per_dst=True))
-    world.rules[1].matches[0].tallies = {}  # type: ignore[attr-defined]
+    world.rules[1].matches[0].tallies = Tallies()  # type: ignore[attr-defined]
     assert [world.udp(port) for port in (1, 2, 3)] == [0, 1, 3]
 
 
 @pytest.mark.parametrize("state", [UNTRACKED, INVALID])
 def test_what_has_no_connection_counts_as_one_more_and_is_not_remembered(state: int) -> None:
-    tallies: dict[bytes, Tally] = {}
+    tallies = Tallies()
     match = ConnectionsMatch(False, 1, False, 32, 128, tallies)
     packet = datagram()
     assert not match.matches(packet, CtInfo(state), 0)
-    assert not tallies
+    assert not tallies.of_key
     assert not match.matches(packet, CtInfo(NEW, connection=connection_for(packet)), 0)
     assert match.matches(packet, CtInfo(state), 0)
     assert match.connections(packet, None) == 2
-    assert len(tallies) == 1
+    assert len(tallies.of_key) == 1
 
 
 @pytest.mark.parametrize("data", [b"\0" * 40, wire.ip(CLIENT, OTHER, wire.TCP, b"\0" * 3)])
 def test_what_can_have_no_connection_is_not_asked(data: bytes) -> None:
     for inverted in (False, True):
-        match = ConnectionsMatch(inverted, 1, False, 32, 128, {})
+        match = ConnectionsMatch(inverted, 1, False, 32, 128, Tallies())
         assert not match.matches(parse(data, PacketMeta()), CtInfo(INVALID), 0)
 
 
 def test_asking_for_the_number_changes_nothing() -> None:
-    tallies: dict[bytes, Tally] = {}
+    tallies = Tallies()
     match = ConnectionsMatch(False, 1, False, 32, 128, tallies)
     packet, entry = datagram(), connection_for(datagram())
     assert match.connections(packet, entry) == 1
-    assert not tallies
+    assert not tallies.of_key
     assert not match.matches(packet, CtInfo(NEW, connection=entry), 0)
     assert match.connections(packet, entry) == 1
     assert match.connections(packet, connection_for(packet)) == 2
     entry.leave_tallies()
-    assert not tallies
+    assert not tallies.of_key
 
 
 def test_there_are_never_more_keys_than_connections() -> None:

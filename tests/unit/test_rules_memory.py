@@ -35,7 +35,7 @@ def test_the_next_rule_set_goes_on_with_what_it_names_and_forgets_the_rest() -> 
     first.counter("gone").packets = 8
     kept, gone = seen(first), seen(first, "gone")
     tallies = first.tallies_of("x")
-    tallies[b"k"] = Tally(b"k", tallies)
+    Tally(b"k", tallies).enter()
     first.complete()
     second = Memory(first)
     assert second.counter("kept") is first.counters["kept"]
@@ -45,8 +45,10 @@ def test_the_next_rule_set_goes_on_with_what_it_names_and_forgets_the_rest() -> 
     second.complete()
     assert (kept.maximum, kept.times) == (20, 5)
     assert second.counter("gone").packets == 0
+    dropped = first.tallies_of("gone")
     first.leave_to(second)
     assert first.recent == {"gone": gone}
+    assert (tallies.in_force, dropped.in_force) == (True, False)
 
 
 def test_a_list_with_other_masks_begins_anew() -> None:
@@ -105,4 +107,4 @@ def test_a_reload_goes_on_counting_where_the_rules_before_stopped() -> None:
     assert verdicts == ["accept", "accept", "drop", "accept"]
     counters = judge.ruleset.memory.counters
     assert (counters["yes"].packets, counters["no"].packets) == (3, 1)
-    assert list(judge.ruleset.memory.tallies["by"]) == []
+    assert list(judge.ruleset.memory.tallies["by"].of_key) == []

@@ -299,6 +299,23 @@ def test_what_rules_do_is_told_together_and_what_was_lost_is_counted(bench: Benc
     assert bench.news.items == []
 
 
+def test_what_rules_did_is_told_before_what_people_did_after_that(bench: Bench) -> None:
+    bench.told(NOW)
+    bench.news.tell(change(1))
+    assert bench.banned.add(bytes((10, 0, 0, 1)), b" ", NOW + 2, NOW) == ADDED
+    removal = SetChange(7, "banned", REMOVE, [["0a000001", HOST]], 0.0)
+    bench.work.obey(removal, bench.sets, NOW)
+    news, answer = bench.told()
+    assert news == SetNews([["banned", "0a000001", HOST, True, 2.0]], 0)
+    assert isinstance(answer, SetAnswer)
+    for number in range(MAX_ELEMENTS + 1):
+        bench.news.tell(change(number))
+    bench.work.obey(SetChange(8, "banned", FLUSH, [], 0.0), bench.sets, NOW)
+    *told, answer = bench.told()
+    assert [type(message) for message in told] == [SetNews, SetNews]
+    assert isinstance(answer, SetAnswer)
+
+
 def test_news_of_rules_that_are_replaced_are_told_too(bench: Bench) -> None:
     before = News()
     before.tell(change(1))
