@@ -45,7 +45,6 @@ from firewalld_py.policy.set_elements import read_elements
 from firewalld_py.policy.trial import START
 from firewalld_py.policy.written import Conditions, WrittenConditions
 from firewalld_py.rules.build import build_ruleset, plan_sets
-from firewalld_py.service.machine_here import machine_here
 from firewalld_py.service.plugins import load_helpers, with_plugins
 
 if TYPE_CHECKING:
@@ -247,9 +246,8 @@ def _next(
     words = ways.known(words, chain)
     indexes = ways.indexes(words)
     names = {index: name for name, index in indexes.items()}
-    machine = machine_here(indexes)
-    machine.wall_offset = time.time() - START
-    ruleset = build_ruleset(in_force.plan, machine)
+    ways.machine.wall_offset = time.time() - START
+    ruleset = build_ruleset(in_force.plan, ways.machine)
     ruleset.interfaces.set_names(names)
     for name, elements in in_force.elements.items():
         the_set = ruleset.sets[name]

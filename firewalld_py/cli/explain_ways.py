@@ -7,13 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from firewalld_py.conntrack.connection import ORIGINAL
-from firewalld_py.rules.routes import (
-    RTN_BROADCAST,
-    RTN_LOCAL,
-    RTN_MULTICAST,
-    RTN_UNICAST,
-    RouteTable,
-)
+from firewalld_py.rules.machine import Machine
+from firewalld_py.rules.routes import RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST, RTN_UNICAST
+from firewalld_py.service.machine_here import machine_here
 from firewalld_py.service.routes import read_routes
 
 if TYPE_CHECKING:
@@ -25,25 +21,22 @@ _FOR_US = (RTN_LOCAL, RTN_BROADCAST, RTN_MULTICAST)
 
 
 class Ways:
-    """The routes of this machine; none where they cannot be read.
+    """This machine, without routes where they cannot be read.
 
-    `names` are its interfaces by index. Where there are policy routing rules, which these routes do
-    not know, interfaces are not guessed.
+    `names` are its interfaces by index, `machine` is what rules see of it. Where there are policy
+    routing rules, which these routes do not know, interfaces are not guessed.
     """
 
     def __init__(self) -> None:
         self.names = dict(socket.if_nameindex())
-        self.table: RouteTable | None = None
+        self.machine = Machine()
         self._guesses = False
         try:
             routes = read_routes()
+            indexes = {name: index for index, name in self.names.items()}
+            self.machine = machine_here(indexes, routes)
         except OSError:
             return
-        if routes.rows is None:
-            return
-        self.table = RouteTable()
-        for row in routes.rows:
-            self.table.add_row(row)
         self._guesses = not routes.other_rules
 
     def chain(self, words: PacketWords, wanted: str | None, direction: int) -> str:
@@ -72,13 +65,15 @@ class Ways:
         return indexes
 
     def _type(self, address: bytes) -> int:
-        return 0 if self.table is None else self.table.find(address).type
+        routes = self.machine.routes
+        return 0 if routes is None else routes.find(address).type
 
     def _interface(self, address: bytes) -> str:
         """Where it is certain: one route, by one interface."""
-        if self.table is None or not self._guesses:
+        routes = self.machine.routes
+        if routes is None or not self._guesses:
             return ""
-        route = self.table.find(address)
+        route = routes.find(address)
         if route.type != RTN_UNICAST or len(set(route.interfaces)) != 1:
             return ""
         return self.names.get(route.interfaces[0], "")
