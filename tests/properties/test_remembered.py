@@ -1,4 +1,4 @@
-"""What rules count is what there is: compared with the table itself, and with lists kept naively."""
+"""What rules count is what there is: held against the table itself, and against plain lists."""
 
 from __future__ import annotations
 
