@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from firewalld_py.cli.daemon import ask_daemon
 from firewalld_py.cli.exits import FAILURE, OK, USAGE
 from firewalld_py.cli.explain_text import Page, explanation_entry, print_text
+from firewalld_py.cli.explain_ways import Ways
 from firewalld_py.conntrack.connection import (
     CONFIRMED,
     DIRECTION_NAMES,
@@ -36,16 +37,14 @@ from firewalld_py.policy.connection_text import (
 from firewalld_py.policy.connection_words import Meant, meant, next_packet
 from firewalld_py.policy.errors import PolicyErrors
 from firewalld_py.policy.explain import Explainer, Explanation
+from firewalld_py.policy.fresh_rules import keeps_something
 from firewalld_py.policy.load import load_rules
-from firewalld_py.policy.packet_octets import Talk, interface_indexes, meta_of
-from firewalld_py.policy.packet_words import PacketWords
+from firewalld_py.policy.packet_octets import Talk, meta_of
 from firewalld_py.policy.plan_words import PlanConditions, plan_digest, policy_of_plan
 from firewalld_py.policy.set_elements import read_elements
-from firewalld_py.policy.trial import START, keeps_something
+from firewalld_py.policy.trial import START
 from firewalld_py.policy.written import Conditions, WrittenConditions
 from firewalld_py.rules.build import build_ruleset, plan_sets
-from firewalld_py.service.local_address import is_own
-from firewalld_py.service.machine_here import machine_here
 from firewalld_py.service.plugins import load_helpers, with_plugins
 
 if TYPE_CHECKING:
@@ -56,11 +55,10 @@ if TYPE_CHECKING:
 
 TIMEOUT_S: Final = 30.0
 MAX_SHOWN: Final = 20  # connections, where several are meant
+BY_ROUTES: Final = "interfaces that are not told (in=lan0 out=wan0) are those that routes name now"
 STARTS_ANEW: Final = (
     "what rules remember (limits, quotas, …) begins anew here, but for the elements of sets"
 )
-# The chain of what answers.
-_OPPOSITE: Final = {"forward": "forward", "input": "output", "output": "input"}
 
 
 # An element that was added to a set at run time, and for how many seconds it stays (0: for ever).
@@ -185,8 +183,9 @@ def _explain(
     """The connection, then each direction."""
     connection = load_with_masters(rows, START)
     connection.status |= CONFIRMED
+    ways = Ways()
     explained = {
-        DIRECTION_NAMES[direction]: _next(args, config, in_force, rows, direction, said)
+        DIRECTION_NAMES[direction]: _next(args, config, in_force, rows, direction, said, ways)
         for direction in (ORIGINAL, REPLY)
     }
     if args.json:
@@ -207,6 +206,8 @@ def _explain(
     page.labelled("rules", f"generation {in_force.generation}, {config.rules}")
     if in_force.note:
         page.labelled("NOTE", in_force.note)
+    if not (said.in_interface and said.out_interface):
+        page.labelled("", BY_ROUTES)
     if keeps_something(in_force.plan):
         page.labelled("", STARTS_ANEW)
     for name, one in explained.items():
@@ -234,18 +235,19 @@ def _next(
     rows: list[Any],
     direction: int,
     said: Meant,
+    ways: Ways,
 ) -> _Next | None:
     """Judge a packet that may come next, on a copy of the connection and of the rules."""
     connection, talk = load_with_masters(rows, START), Talk()
     words = next_packet(connection, direction, said, talk)
     if words is None:
         return None
-    chain = _chain(args, words, direction)
-    indexes = interface_indexes([words])
+    chain = ways.chain(words, args.chain, direction)
+    words = ways.known(words, chain)
+    indexes = ways.indexes(words)
     names = {index: name for name, index in indexes.items()}
-    machine = machine_here(indexes)
-    machine.wall_offset = time.time() - START
-    ruleset = build_ruleset(in_force.plan, machine)
+    ways.machine.wall_offset = time.time() - START
+    ruleset = build_ruleset(in_force.plan, ways.machine)
     ruleset.interfaces.set_names(names)
     for name, elements in in_force.elements.items():
         the_set = ruleset.sets[name]
@@ -260,12 +262,3 @@ def _next(
     known = {"input": ("in",), "output": ("out",)}.get(chain, ("in", "out"))
     told = {"in": words.in_interface, "out": words.out_interface}
     return _Next(explanation, names, [name for name in known if not told[name]])
-
-
-def _chain(args: argparse.Namespace, words: PacketWords, direction: int) -> str:
-    """The filter chain that sees the packet: what is from or for this machine is not forwarded."""
-    if args.chain:
-        return str(args.chain if direction == ORIGINAL else _OPPOSITE[args.chain])
-    if is_own(words.src):
-        return "output"
-    return "input" if is_own(words.dst) else "forward"

@@ -19,13 +19,16 @@ from firewalld_py.policy.bench import Bench, state_of
 from firewalld_py.policy.compile import Plan
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.diff_packets import likely, sides_of
+from firewalld_py.policy.fresh_rules import keeps_something
 from firewalld_py.policy.rule_diff import Version
 from firewalld_py.policy.rule_pairs import Pair
 from firewalld_py.policy.witness import Candidate
 from firewalld_py.policy.witness_candidates import interfaces_of
+from firewalld_py.rules.build import plan_rules
 
 MAX_PACKETS: Final = 20_000  # that are tried
 BUDGET_S: Final = 20.0  # then no more are tried
+MAX_RENEWED: Final = 300  # rules that are built anew for each packet, if they remember something
 MAX_GROUPS: Final = 500  # kinds of difference that are told apart
 
 Known = dict[tuple[str, str], tuple[str, str]]
@@ -92,6 +95,10 @@ class SideBySide:
             Bench(one.policy, config, self.interfaces, helpers, _with_same_chances(one.plan))
             for one in (old, new)
         )
+        # Each packet is to be the first, unless that would take too long.
+        self._remembers = all(len(plan_rules(one.plan)) <= MAX_RENEWED for one in (old, new)) and (
+            any(keeps_something(one.plan) for one in (old, new))
+        )
         self._pairs = pairs
         self.known = known_rules(pairs)
 
@@ -125,6 +132,9 @@ class SideBySide:
 
     def difference(self, candidate: Candidate) -> Difference | None:
         """The first of its packets that fares differently, with those before it; or None."""
+        if self._remembers:
+            self._old.renew()
+            self._new.renew()
         before, after = self._old.run_all(candidate), self._new.run_all(candidate)
         last = len(before) - 1
         for number, (old, new) in enumerate(zip(before, after, strict=True)):

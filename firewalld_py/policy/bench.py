@@ -12,6 +12,7 @@ from firewalld_py.conntrack.tracker import make_settings
 from firewalld_py.pipeline import Decision, Firewall
 from firewalld_py.policy.compile import FILTER_CHAINS, Plan, compile_policy
 from firewalld_py.policy.config import Config
+from firewalld_py.policy.fresh_rules import FreshRules
 from firewalld_py.policy.interface_names import Interfaces
 from firewalld_py.policy.model import Policy
 from firewalld_py.policy.packet_octets import Talk, meta_of
@@ -47,6 +48,7 @@ class Bench:
         self._interfaces = interfaces
         self._settings = make_settings(config.conntrack.numbers())
         self._more_helpers = list(more_helpers)
+        self._rules: FreshRules | None = None
         self.ruleset = self._built(self.plan)
         self._opening: Ruleset | None = None
         self._conntrack = self._empty()
@@ -63,11 +65,19 @@ class Bench:
         return Conntrack(self._settings, more_helpers=self._more_helpers)
 
     def _built(self, plan: Plan) -> Ruleset:
-        ruleset = build_ruleset(plan, self._machine)
+        return self._named(build_ruleset(plan, self._machine))
+
+    def _named(self, ruleset: Ruleset) -> Ruleset:
         ruleset.interfaces.set_names(
             {index: name for name, index in self._interfaces.indexes.items()}
         )
         return ruleset
+
+    def renew(self) -> None:
+        """Forget what rules remember, as if no packet had come yet."""
+        if self._rules is None:
+            self._rules = FreshRules(self.plan, self._machine)
+        self.ruleset = self._named(self._rules.ruleset())
 
     def opening(self) -> Ruleset:
         """The same raw rules, and a filter that lets everything through."""

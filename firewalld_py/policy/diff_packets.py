@@ -115,16 +115,17 @@ def _first_met(side: Side, placed: Placed, regions: Iterable[Region]) -> Iterato
     places = side.places
     chain = places.chains[placed.chain]
     earlier = [
-        rule
+        decided
         for rule in chain.rules[: placed.number]
-        if rule.action.verdict in DECIDING and not places.region(rule).others
+        if rule.action.verdict in DECIDING
+        for decided in side.elements.decided(places.region(rule))
     ][:MAX_EARLIER]
     for region in regions:
         for narrowed in side.elements.regions(region):
             for entry in places.entries[placed.chain]:
                 pieces = [entry.region.also(narrowed)]
-                for rule in earlier:
-                    left = [piece for one in pieces for piece in one.less(places.region(rule))]
+                for decided in earlier:
+                    left = [piece for one in pieces for piece in one.less(decided)]
                     pieces = left[:MAX_PIECES]
                 for piece in pieces:
                     for hook in places.hooks(chain, entry):

@@ -20,6 +20,7 @@ from firewalld_py.policy.connection_text import STATUSES
 from firewalld_py.policy.matches_connection import ADDRESS_KINDS
 from firewalld_py.policy.model import Action, Chain, Log, Mark, Match, Policy, Rule, Target
 from firewalld_py.policy.names import ICMP_TYPES, STATES, TCP_FLAGS
+from firewalld_py.policy.set_uses import SET_KIND
 
 SHOWN: Final = 6  # parts of a list; of more the number is told
 PAIR: Final = 2
@@ -86,14 +87,14 @@ def _rule(place: str, entry: Any, patterns: list[str]) -> Rule:
     )
     log = entry["log"]
     reject = entry["reject"]
-    template = entry["template"] or {"zone": 0, "helper": "", "timeouts": None}
+    template = entry["template"] or {"zone": None, "helper": "", "timeouts": None}
     action = Action(
         entry["verdict"],
         None if log is None else Log(log["prefix"], log["level"], log["rate"], log["burst"]),
         tuple(_target(kind, value) for kind, value in entry["targets"]),
         template["helper"] or None,
         None if reject is None else reject["with"],
-        template["zone"] or None,
+        template["zone"],
         template["timeouts"],
         entry.get("chain"),
     )
@@ -115,6 +116,9 @@ def _value(kind: str, value: Any, patterns: list[str]) -> Any:
         return tuple(
             AddressRange(sizes[len(low)], int(low, 16), int(high, 16)) for low, high in value
         )
+    if kind == SET_KIND:
+        name, of = value
+        return (name, *of)
     return _tuples(value)
 
 
@@ -186,6 +190,11 @@ def _direction(value: Any) -> list[str]:
     return [DIRECTION_NAMES[int(value)]]
 
 
+def _set(value: Any) -> list[str]:
+    name, *of = value
+    return [f"${name} by {', '.join(of)}"]
+
+
 def _masked(value: Any) -> list[str]:
     return [f"{number:#x}/{mask:#x}" for number, mask in value]
 
@@ -210,6 +219,7 @@ def _icmp(value: Any) -> list[str]:
 _SAY: Final[dict[str, Callable[[Any], list[str]]]] = {
     "state": _bits(STATES),
     "direction": _direction,
+    SET_KIND: _set,
     "status": _bits({name: bit for bit, name in STATUSES}),
     "family": _family,
     "src": _addresses,

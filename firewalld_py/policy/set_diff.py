@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Final
 
 from firewalld_py.policy.compile import Plan
-from firewalld_py.policy.ranges import Ranges
+from firewalld_py.policy.ranges import Ranges, ranges_of, without
 from firewalld_py.policy.region import (
     DPORT,
     DST,
@@ -32,6 +32,8 @@ from firewalld_py.rules.set_elements import (
 
 SHOWN: Final = 8  # elements; of more the number is told
 TRIED: Final = 6  # elements of one set of which packets are made
+MAX_TAKEN_OUT: Final = 2000  # elements that are left out of what only the other set has
+MAX_TAKEN_OUT_OF_RULES: Final = 8  # of a set that an earlier rule asks
 FIELDS: Final = {"src": SRC, "dst": DST, "sport": SPORT, "dport": DPORT, "in": IN, "out": OUT}
 
 # The octets of an element, and how many bits of each of its parts count.
@@ -99,6 +101,7 @@ class Elements:
     def __init__(self, plan: Plan, other: Plan) -> None:
         self._sets = sets_of(plan)
         self.changed: set[str] = set()
+        self._only_here: dict[str, Ranges] = {}  # addresses, of sets that have nothing else
         self._tried: dict[str, list[Element]] = {}
         others = sets_of(other)
         for name, data in self._sets.items():
@@ -107,6 +110,11 @@ class Elements:
                 fresh = _only(data, others[name])
                 if fresh or _only(others[name], data):
                     self.changed.add(name)
+                if fresh and kinds_of(list(data["type"])) == bytes((ADDRESS,)):
+                    there = list(islice(elements_of(others[name]), MAX_TAKEN_OUT))
+                    only = without(_all_addresses(fresh[:MAX_TAKEN_OUT]), _all_addresses(there))
+                    if only and len(there) < MAX_TAKEN_OUT:
+                        self._only_here[name] = only
             elif name in others:
                 self.changed.add(name)
             some = islice(elements_of(data), TRIED)
@@ -118,11 +126,30 @@ class Elements:
             if kind != "set" or inverted or not isinstance(value, tuple):
                 continue
             name, *of = (str(word) for word in value)
+            if name in self._only_here and of and of[0] in FIELDS:
+                only = region.with_field(FIELDS[of[0]], self._only_here[name])
+                if only.fields is not None:
+                    yield only
             for packed, lengths in self._tried.get(name, ()):
                 piece = self._with(region, name, of, packed, lengths)
                 if piece.fields is not None:
                     yield piece
         yield region
+
+    def decided(self, region: Region) -> list[Region]:
+        """What surely is in a region, as regions without conditions on sets; some of it."""
+        asked = [value for kind, inverted, value in region.others
+                 if kind == "set" and not inverted and isinstance(value, tuple)]  # fmt: skip
+        if not region.others:
+            return [region]
+        if len(asked) != 1 or len(region.others) != 1:
+            return []
+        name, *of = (str(word) for word in asked[0])
+        if any(word not in FIELDS or word in ("in", "out") for word in of):
+            return []
+        bare = Region(region.fields)
+        some = islice(elements_of(self._sets[name]), MAX_TAKEN_OUT_OF_RULES)
+        return [self._with(bare, name, of, packed, lengths) for packed, lengths in some]
 
     def _with(
         self, region: Region, name: str, of: list[str], packed: bytes, lengths: bytes
@@ -144,6 +171,12 @@ class Elements:
                 if length < ANY_PROTOCOL:
                     region = region.with_field(PROTO, ((part[3], part[3]),))
         return region
+
+
+def _all_addresses(elements: list[Element]) -> Ranges:
+    return ranges_of(
+        pair for packed, lengths in elements for pair in _addresses(packed, lengths[0])
+    )
 
 
 def _addresses(packed: bytes, length: int) -> Ranges:

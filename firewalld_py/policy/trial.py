@@ -21,16 +21,12 @@ from firewalld_py.policy.compile import Plan, compile_policy
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.errors import Problem, nearest, quoted
 from firewalld_py.policy.flow_text import end_text
-from firewalld_py.policy.matches_connection import CONNECTION_KINDS
-from firewalld_py.policy.matches_link import LINK_KINDS
-from firewalld_py.policy.matches_routes import ROUTE_KINDS
+from firewalld_py.policy.fresh_rules import FreshRules
 from firewalld_py.policy.model import Policy
 from firewalld_py.policy.packet_octets import Talk, interface_indexes, meta_of
 from firewalld_py.policy.rule_tests import RuleTest, Step
-from firewalld_py.policy.set_uses import SET_KIND
-from firewalld_py.rules.build import build_ruleset, plan_rules, plan_sets
+from firewalld_py.rules.build import plan_rules
 from firewalld_py.rules.machine import Machine
-from firewalld_py.rules.ruleset import Ruleset
 
 BUDGET_S: Final = 20.0  # for all tests of a policy; what is not run by then has failed
 NO_RULE: Final = "policy"  # in a test: that the chain's policy decides
@@ -38,16 +34,6 @@ STEP_S: Final = 0.001  # that passes between two packets
 SWEEP_LOOKS: Final = 10_000  # at connections, before each packet
 START: Final = 1_000_000.0  # the clock at the first packet
 WALL_START: Final = 1767268800.0  # 2026-01-01 12:00 UTC, a Thursday: what the wall clock shows then
-# Matches that are functions of the packet and its connection alone. Others may keep something.
-KEEP_NOTHING: Final = frozenset(
-    (
-        *("state", "family", "in", "out", "src", "dst", "proto", "sport", "dport", "icmp"),
-        *("tcp_flags", "mark", "connmark", "label", "zone"),
-        *("length", "ttl", "tos", "ipv6_header", "tcp_option", "mss", *CONNECTION_KINDS),
-        *LINK_KINDS,
-        *("fragment", "time", *ROUTE_KINDS),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +89,6 @@ def failed_tests(
     ]
 
 
-def keeps_something(plan: Plan) -> bool:
-    """Whether rules may remember something from packet to packet (a limit's tokens)."""
-    return not kinds_of(plan) <= KEEP_NOTHING
-
-
-def kinds_of(plan: Plan) -> set[str]:
-    """The kinds of condition that there are."""
-    return {str(match[0]) for _chain, rule in plan_rules(plan) for match in rule["match"]}
-
-
 class _Trial:
     """A plan under test."""
 
@@ -121,28 +97,12 @@ class _Trial:
         self._more_helpers = more_helpers
         self._machine = Machine()
         self._names = {str(rule["name"]) for _chain, rule in plan_rules(plan)}
-        self._first = build_ruleset(plan, self._machine)
-        self._is_first = True
-        self._is_shared = kinds_of(plan) <= KEEP_NOTHING | {SET_KIND}
-        # Its sets take their elements from the first: there may be very many.
-        sets = {name: {**one, "elements": []} for name, one in plan_sets(plan).items()}
-        self._plan = {**plan, "sets": sets}
-
-    def _fresh(self) -> Ruleset:
-        """A rule set that remembers nothing."""
-        if self._is_shared or self._is_first:
-            ruleset = self._first
-        else:
-            ruleset = build_ruleset(self._plan, self._machine)
-        self._is_first = False
-        for name, one in ruleset.sets.items():
-            one.begin_anew(self._first.sets[name])
-        return ruleset
+        self._rules = FreshRules(plan, self._machine)
 
     def run(self, test: RuleTest) -> Outcome:
         """Send its packets; the first that fares otherwise than expected ends it."""
         indexes = interface_indexes([step.packet for step in test.steps])
-        ruleset = self._fresh()
+        ruleset = self._rules.ruleset()
         ruleset.interfaces.set_names({index: name for name, index in indexes.items()})
         conntrack = Conntrack(self._settings, more_helpers=self._more_helpers)
         firewall, talk, now = Firewall(ruleset, conntrack), Talk(), START

@@ -10,8 +10,9 @@ import pytest
 
 from firewalld_py.cli.exits import FAILURE, OK
 from tests.lab.daemon import Daemon
+from tests.lab.servers import tcp_listener
 from tests.lab.traffic import ANSWER_TIMEOUT_S, family_of
-from tests.lab.world import CLIENT4, CLIENT6, SERVER4, SERVER6, World
+from tests.lab.world import CLIENT4, CLIENT6, GATEWAY_LAN4, SERVER4, SERVER6, World
 
 pytestmark = pytest.mark.needs("root", "netns", "nfqueue")
 
@@ -23,7 +24,7 @@ filter:
     rules:
       - {name: answers, state: established, direction: reply, action: accept}
       - {name: going on, state: established, action: accept}
-      - {name: web, in: lan0, proto: tcp, dport: 4433-4435, state: new,
+      - {name: web, in: lan0, proto: tcp, dport: 4433-4436, state: new,
          action: [{connmark: 0x7}, accept]}
 """
 CLOSED: Final = """
@@ -32,7 +33,7 @@ filter:
   forward:
     policy: drop
     rules:
-      - {name: not any more, dport: 4433-4435, action: drop}
+      - {name: not any more, dport: 4433-4436, action: drop}
       - {name: answers, state: established, direction: reply, action: accept}
 """
 
@@ -73,7 +74,7 @@ def test_a_live_connection_and_its_next_packets(
             accepted.sendall(b"hello")
             assert talking.recv(5) == b"hello"
             sport = talking.getsockname()[1]
-            told = explained(daemon, f"proto=tcp src={client} dport={port} in=lan0 out=wan0")
+            told = explained(daemon, f"proto=tcp src={client} dport={port}")
             connection = told["connection"]
             assert connection["state"] == "ESTABLISHED"
             assert connection["mark"] == 7
@@ -85,6 +86,13 @@ def test_a_live_connection_and_its_next_packets(
             assert not told["file_differs"]
             assert [told[way]["state"] for way in ("original", "reply")] == ["ESTABLISHED"] * 2
             assert [told[way]["rule"] for way in ("original", "reply")] == ["going on", "answers"]
+            shown = " ".join(
+                daemon.command("explain", "--connection", f"sport={sport}").stdout.split()
+            )
+            assert "in lan0, out wan0, judged in filter/forward" in shown
+            assert "in wan0, out lan0, judged in filter/forward" in shown
+            told = explained(daemon, f"src={client} in=wan0 out=lan0")
+            assert told["original"]["rule"] == "going on"
             # by what answers; the rest may be left out
             assert explained(daemon, f"src={server}", f"sport={port}")["connection"]["mark"] == 7
             _another_file(daemon, port)
@@ -109,6 +117,44 @@ def _another_file(daemon: Daemon, port: int) -> None:
     assert not told["file_differs"]
     assert [told[way]["rule"] for way in ("original", "reply")] == ["not any more", "answers"]
     assert told["original"]["verdict"] == "drop"
+
+
+def test_what_was_added_to_a_set_counts(daemon: Daemon, world: World) -> None:
+    with_set = RULES.replace("version: 1\n", "version: 1\nsets: {slow: {type: address}}\n")
+    by_rules(daemon, with_set.replace("rules:\n", "rules:\n      - {src: $slow, action: drop}\n"))
+    with (
+        world.server.socket(socket.AF_INET, socket.SOCK_STREAM) as listening,
+        world.client.socket(socket.AF_INET, socket.SOCK_STREAM) as talking,
+    ):
+        listening.bind((SERVER4, 4436))
+        listening.listen()
+        talking.settimeout(ANSWER_TIMEOUT_S)
+        talking.connect((SERVER4, 4436))
+        words = f"sport={talking.getsockname()[1]}"
+        assert explained(daemon, words)["original"]["verdict"] == "accept"
+        assert daemon.command("set", "add", "slow", CLIENT4).returncode == OK
+        told = explained(daemon, words)
+        assert [told[way]["verdict"] for way in ("original", "reply")] == ["drop", "accept"]
+        assert daemon.command("set", "flush", "slow").returncode == OK
+
+
+def test_what_is_for_the_gateway_itself_is_judged_in_its_chains(
+    daemon: Daemon, world: World
+) -> None:
+    local = "  input: {rules: [{name: to us, in: lan0, state: established, action: accept}]}\n"
+    by_rules(daemon, RULES + local)
+    with (
+        tcp_listener(world.gateway, GATEWAY_LAN4, 4437),
+        world.client.socket(socket.AF_INET, socket.SOCK_STREAM) as talking,
+    ):
+        talking.settimeout(ANSWER_TIMEOUT_S)
+        talking.connect((GATEWAY_LAN4, 4437))
+        told = explained(daemon, f"dst={GATEWAY_LAN4} dport=4437")
+        assert [told[way]["chain"] for way in ("original", "reply")] == [
+            "filter/input",
+            "filter/output",
+        ]
+        assert told["original"]["rule"] == "to us"
 
 
 def test_several_are_listed_and_none_is_said(daemon: Daemon, world: World) -> None:

@@ -140,6 +140,49 @@ def test_marks_that_change_are_a_difference(here: Path, capsys: pytest.CaptureFi
     assert "the same verdict, but otherwise:" in text(capsys)
 
 
+SETS = """version: 1
+sets:
+  blocked: {type: address, elements: [192.0.2.1, 198.51.100.0/24]}
+  services: {type: [address, port], elements: ["10.1.0.5,tcp:443"]}
+filter:
+  forward:
+    policy: drop
+    rules:
+      - {name: bad, src: $blocked, action: drop}
+      - {name: good, set: {name: services, of: [dst, dport]}, action: accept}
+      - {name: rest, in: lan0, action: [{add: {set: blocked, of: src}}, accept]}
+"""
+
+
+def test_elements_of_sets_that_come_and_go(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each packet is the first: what one of them adds to a set stops no other."""
+    (here / "old.yaml").write_text(SETS)
+    more = SETS.replace('443"', '443", "10.1.0.6,tcp:80"')
+    (here / "new.yaml").write_text(more.replace("100.0/24", "100.0/25, 203.0.113.77"))
+    shown = told(capsys)
+    assert [(one["what"], one["name"], one["details"]) for one in shown["rules"]] == [
+        ("set", "blocked",
+         ["added: 198.51.100.0/25, 203.0.113.77", "removed: 198.51.100.0/24"]),
+        ("set", "services", ["added: 10.1.0.6,tcp:80"]),
+    ]  # fmt: skip
+    rules = {(one["old"]["rule"], one["new"]["rule"]): one["packet"]
+             for one in shown["behaviour"]["differences"]}  # fmt: skip
+    assert set(rules) == {("rest", "bad"), ("bad", "rest"), ("rest", "good")}
+    assert " 203.0.113.77:" in rules["rest", "bad"]
+    assert "> 10.1.0.6:80" in rules["rest", "good"]
+
+
+def test_what_rules_count_begins_anew_with_each_packet(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limited = OLD.replace("dport: 80,", "dport: 80, limit: 1/day,")
+    (here / "old.yaml").write_text(limited)
+    (here / "new.yaml").write_text(limited.replace("1/day", "2/day"))
+    out = text(capsys)
+    assert "limit 1/day -> 2/day" in out
+    assert "no difference found among" in out
+
+
 def test_packets_of_a_capture_whose_verdict_changes(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ from firewalld_py.conntrack.engine import Conntrack
 from firewalld_py.conntrack.tracker import Settings
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.pipeline import Firewall
+from firewalld_py.policy.action_text import action_text
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.explain import Explainer, Tried
@@ -90,6 +91,24 @@ def test_actions_and_places_are_those_of_the_plan() -> None:
         ("d", "reject with admin-prohibited"),
     ]
     assert {one.file for one in tried(plan)} == {"r.yaml"}
+
+
+def test_sets_are_named_with_what_of_the_packet_is_looked_up() -> None:
+    text = (
+        "version: 1\nsets: {bad: {type: address}, web: {type: [address, port]}}\n"
+        "filter:\n  forward:\n    rules:\n      - {src: $bad, action: drop}\n"
+        "      - {set: {name: web, of: [dst, dport]}, action: [{add: {set: bad, of: src}}, drop]}\n"
+    )
+    read, problems = parse_rules(text, "r.yaml")
+    assert read is not None, problems
+    chain = policy_of_plan(compile_policy(read, Config()), "r").chains[3]
+    said = [PlanConditions().text("r", rule.matches[0]) for rule in chain.rules]
+    assert said == ["set $bad by src", "set $web by dst, dport"]
+    assert [rule.matches[0].value for rule in chain.rules] == [
+        ("bad", "src"),
+        ("web", "dst", "dport"),
+    ]
+    assert action_text(chain.rules[1].action).endswith(", drop")
 
 
 def test_the_digest_tells_plans_apart() -> None:

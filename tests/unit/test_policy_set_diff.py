@@ -72,12 +72,31 @@ def test_regions_are_of_elements_that_are_new_first() -> None:
     regions = elements.regions(asking("bad", "src"))
     found = [region.fields[SRC] for region in regions if region.fields is not None]
     network = (203 << 24 | 113 << 8, 203 << 24 | 113 << 8 | 255)
-    assert found[0] == (network,)
-    assert found[1] == ((192 << 24 | 2 << 8 | 1,) * 2,)
+    assert found[:2] == [(network,)] * 2
+    assert found[2] == ((192 << 24 | 2 << 8 | 1,) * 2,)
     low = V6 + (0x20010DB8 << 96)
-    assert found[3] == ((low, low + (1 << 96) - 1),)
+    assert found[4] == ((low, low + (1 << 96) - 1),)
     last = list(elements.regions(asking("bad", "src")))[-1]
     assert last == asking("bad", "src")
+
+
+def test_of_a_network_that_shrank_the_rest_is_meant() -> None:
+    new = a_set("address", "192.0.2.1", "198.51.100.0/25", "2001:db8::/32")
+    elements = Elements(with_sets(bad=OLD), with_sets(bad=new))
+    first = next(elements.regions(asking("bad", "src")))
+    assert first.fields is not None
+    half = 198 << 24 | 51 << 16 | 100 << 8 | 128
+    assert first.fields[SRC] == ((half, half + 127),)
+
+
+def test_what_a_rule_decides_is_known_of_its_elements() -> None:
+    elements = Elements(with_sets(bad=OLD), with_sets(bad=OLD))
+    assert len(elements.decided(asking("bad", "src"))) == 3
+    plain = region_of([Match("dport", "dport", False, ((1, 2),), 1, 1)], Interfaces([]))
+    assert elements.decided(plain) == [plain]
+    assert elements.decided(asking("bad", "source_mac")) == []
+    marked = region_of([Match("mark", "mark", False, ((1, 1),), 1, 1)], Interfaces([]))
+    assert elements.decided(marked) == []
 
 
 def test_several_parts_mean_several_fields() -> None:

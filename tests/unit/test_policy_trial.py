@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from firewalld_py.cli.main import main
-from firewalld_py.policy import trial
+from firewalld_py.policy import fresh_rules, trial
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.errors import PolicyErrors
 from firewalld_py.policy.trial import Outcome, run_tests
@@ -131,11 +131,11 @@ def test_rules_that_may_keep_something_are_made_anew_for_each_test(
         built.append(plan)
         return build_ruleset(plan, machine)
 
-    monkeypatch.setattr(trial, "build_ruleset", build)
+    monkeypatch.setattr(fresh_rules, "build_ruleset", build)
     syn = f"{{name: a, packet: {SYN % 80}, expect: accept}}"
     outcomes(syn, syn)
     assert len(built) == 1
-    monkeypatch.setattr(trial, "KEEP_NOTHING", trial.KEEP_NOTHING - {"dport"})
+    monkeypatch.setattr(fresh_rules, "KEEP_NOTHING", fresh_rules.KEEP_NOTHING - {"dport"})
     outcomes(syn, syn)
     assert len(built) == 3
 
