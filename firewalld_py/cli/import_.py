@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from firewalld_py.cli import exits
 from firewalld_py.imports.document import described, make_document
+from firewalld_py.imports.ipset_file import IpSets
 from firewalld_py.imports.iptables import import_families
 from firewalld_py.imports.nft import FROM_NFT, import_nft
 from firewalld_py.imports.nft_file import NftError, read_nft
@@ -31,6 +32,9 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "error; exit code 1 then, 0 if everything went over.",
     )
     saved.add_argument("file", metavar="FILE", help="what iptables-save printed; - reads it")
+    saved.add_argument(
+        "--ipset", metavar="FILE", help="what ipset save printed: the sets' elements"
+    )
     saved.add_argument("--ip6", metavar="FILE", help="what ip6tables-save printed")
     listed = formats.add_parser(
         "nft-json",
@@ -79,7 +83,13 @@ def _iptables(arguments: argparse.Namespace) -> tuple[str, list[Left]] | None:
             return None
         of_six = saved.command == TOOLS[6] if alone else version == 6
         files[6 if of_six else 4] = saved
-    return make_document(import_families(files))
+    try:
+        sets = IpSets("" if arguments.ipset is None else _text(arguments.ipset))
+    except (OSError, SaveError) as error:
+        reason = f" {error.strerror}" if isinstance(error, OSError) else str(error)
+        print(f"{arguments.ipset}:{reason}", file=sys.stderr)
+        return None
+    return make_document(import_families(files, sets))
 
 
 def _nft(arguments: argparse.Namespace) -> tuple[str, list[Left]] | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from firewalld_py.imports.convert import convert_tables
+from firewalld_py.imports.ipset_file import IpSets
 from firewalld_py.imports.iptables_rules import read_rule
 from firewalld_py.imports.iptables_targets import action_of
 from firewalld_py.imports.rule_table import RuleTable
@@ -18,11 +19,13 @@ from firewalld_py.policy.model import Action
 class SavedTable(RuleTable):
     """A table as iptables-save prints it."""
 
-    def __init__(self, version: int, name: str, chains: dict[str, SavedChain]) -> None:
+    def __init__(
+        self, version: int, name: str, chains: dict[str, SavedChain], sets: IpSets
+    ) -> None:
         super().__init__(version, name)
         self.chains = chains
         self.rules = {
-            chain.name: [read_rule(version, name, rule) for rule in chain.rules]
+            chain.name: [read_rule(version, name, rule, sets) for rule in chain.rules]
             for chain in chains.values()
         }
 
@@ -31,17 +34,23 @@ class SavedTable(RuleTable):
         return replace(action, targets=(*ruling.action.targets, *action.targets))
 
 
-def import_families(saved: Mapping[int, SavedFile]) -> list[Family]:
-    """The chains of the files of one or both IP versions; what cannot be expressed is in `left`."""
+def import_families(saved: Mapping[int, SavedFile], ipsets: IpSets | None = None) -> list[Family]:
+    """The chains of the files of one or both IP versions; what cannot be expressed is in `left`.
+
+    `ipsets` are the sets that the rules may name.
+    """
+    sets = ipsets or IpSets()
     families = {version: Family(version) for version in saved}
     tables: list[RuleTable] = []
     for version, file in saved.items():
         for name, chains in file.tables.items():
             if name in ("raw", "filter"):
-                tables.append(SavedTable(version, name, chains))
+                tables.append(SavedTable(version, name, chains, sets))
             else:
                 families[version].left += _whole_table(version, name, chains)
     convert_tables(tables, families)
+    for family in families.values():
+        family.sets = sets.made.sets
     return list(families.values())
 
 

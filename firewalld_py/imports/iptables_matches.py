@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from firewalld_py.imports import ipset_file
 from firewalld_py.imports import iptables_connection as connection
 from firewalld_py.imports import iptables_counting as counting
 from firewalld_py.imports import iptables_machine as machine
@@ -14,7 +15,6 @@ from firewalld_py.imports.iptables_options import MatchReader, Reader
 
 # What would do for matches that the language does not have.
 ADVICE: Final = {
-    "set": "write the addresses of the set into define: and ask for src: $name",
     "owner": "ours sees packets, not who sends them",
     "physdev": "match the bridge itself with in: or out:",
     "bpf": "write it by hand with the conditions that there are",
@@ -95,6 +95,7 @@ MATCHES: Final[dict[str, dict[str, Option] | Whole]] = {
     "connmark": {"--mark": Option(1, options.mark("connmark"))},
     "connlabel": {"--label": Option(1, options.label)},
     "comment": {"--comment": Option(1, options.comment)},
+    "set": {"--match-set": Option(2, ipset_file.match_set)},
     "mac": {"--mac-source": Option(1, options.source_mac)},
     "pkttype": {"--pkt-type": Option(1, options.packet_type)},
     "time": Whole(machine.TIME, machine.match_time),
@@ -136,6 +137,7 @@ TARGET_OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "NFLOG": ("--nflog-prefix", *LOG_ONLY),
     "MARK": _MARKS,
     "CONNMARK": (*_MARKS, *_COPIES),
+    "SET": ("--add-set", "--del-set", "--exist", "--timeout"),
     "CT": ("--notrack", "--helper", "--zone", "--timeout", "--ctevents", "--expevents"),
 }
 TARGET_ADVICE: Final = {
@@ -143,6 +145,5 @@ TARGET_ADVICE: Final = {
     "CONNMARK": "bits of a mark can be set to a value: {connmark: VALUE/MASK}",
     "NFQUEUE": "packets come to us by our own hook: leave this rule in iptables or drop it",
     "MASQUERADE": "translation of addresses stays in iptables",
-    "SET": "there are no sets that rules change",
     "TCPMSS": "packets are not changed: leave this rule in iptables, in its table mangle",
 }

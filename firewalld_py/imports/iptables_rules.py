@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from firewalld_py.imports.conditions import NotExpressible
+from firewalld_py.imports.ipset_file import IpSets
 from firewalld_py.imports.iptables_matches import (
     ADVICE,
     BASIC,
@@ -33,10 +34,11 @@ class _Loaded:
     given: list[tuple[str, bool, list[str]]] = field(default_factory=list)
 
 
-def read_rule(family: int, table: str, rule: SavedRule) -> Ruling:
+def read_rule(family: int, table: str, rule: SavedRule, sets: IpSets | None = None) -> Ruling:
     """Read a rule's words; whatever is not known stands in its `faults` afterwards."""
     source = Source(f"IPv{family} line {rule.line}", rule.line, rule.text, rule.counters)
     ruling = Ruling(family, table, source)
+    ruling.sets = sets
     loaded = _cut(ruling, list(rule.words))
     for one in loaded:
         try:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from firewalld_py.imports.conditions import NotExpressible
+from firewalld_py.imports.ipset_file import change_set
 from firewalld_py.imports.iptables_matches import LOG_ONLY, TARGET_ADVICE
 from firewalld_py.imports.iptables_options import whole
 from firewalld_py.imports.ruling import Ruling
@@ -174,6 +175,11 @@ def _tracking(ruling: Ruling) -> Action:
     )
 
 
+def _set(ruling: Ruling) -> Action:
+    kind, change = change_set(ruling)
+    return Action(targets=(Target(kind, change),))
+
+
 _TARGETS: Final[dict[str, Callable[[Ruling], Action]]] = {
     "": _nothing,
     "ACCEPT": _word("accept"),
@@ -185,4 +191,5 @@ _TARGETS: Final[dict[str, Callable[[Ruling], Action]]] = {
     "CONNMARK": _connmark,
     "CT": _tracking,
     "NOTRACK": _tracking,
+    "SET": _set,
 }

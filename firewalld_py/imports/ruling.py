@@ -54,6 +54,7 @@ class Ruling:
         self.faults: list[NotExpressible] = []
         self.notes: list[str] = []
         self.nearly: list[str] = []  # what is not quite the same here
+        self.sets: object = None  # those that there are, as the reader of its words knows them
         self.shares = ""  # the name of a count that other rules may have, too
 
     @property

@@ -19,6 +19,25 @@ RANGES: Final = {
 }
 FLAGS: Final = ("SYN,ACK SYN", "ALL NONE", "FIN,SYN FIN,SYN", "RST RST", "ALL SYN,ACK")
 STATES: Final = ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED")
+# The sets that there are, for ipset; rules change the last four.
+SETS: Final = """
+create static4 hash:net family inet
+add static4 10.1.0.0/30
+add static4 198.51.100.9
+create static6 hash:net family inet6
+add static6 fd00:1::/126
+create pairs4 hash:ip,port family inet
+add pairs4 10.1.0.1,tcp:22
+add pairs4 10.1.0.2,udp:53
+add pairs4 198.51.100.1,icmp:8/0
+create pairs6 hash:ip,port family inet6
+add pairs6 fd00:1::1,tcp:80
+add pairs6 fd00:2::1,udp:443
+create changed4 hash:ip family inet timeout 3600
+create changed6 hash:ip family inet6 timeout 3600
+create changed4p hash:ip,port family inet
+create changed6p hash:ip,port family inet6
+"""
 STATUSES: Final = ("NONE", "SEEN_REPLY", "ASSURED,EXPECTED", "CONFIRMED")
 MARKS: Final = ("0x1", "0x2", "0x1/0x1", "0x2/0x3", "0x0/0x1", "0x10/0xf0")
 _NAMES: Final = count(1)
@@ -163,6 +182,15 @@ class Matches:
             f"-m pkttype {self.maybe_not()}--pkt-type {self.rng.choice(('unicast', 'multicast'))}"
         )
 
+    def in_set(self) -> str:
+        """One of SETS, or of those that rules change."""
+        name, sides = self.rng.choice(
+            (("static", "src"), ("static", "dst"), ("pairs", "src,dst"), ("changed", "src"),
+             ("changed-pairs", "dst,dst"))
+        )  # fmt: skip
+        name = name.replace("-pairs", f"{self.family}p") if "-" in name else f"{name}{self.family}"
+        return f"-m set {self.maybe_not()}--match-set {name} {sides}"
+
     def recent(self) -> str:
         how = self.rng.choice(("rcheck", "update", "remove", "update --hitcount 2"))
         side = self.rng.choice(("--rsource", "--rsource", "--rdest"))
@@ -171,11 +199,6 @@ class Matches:
 
     def note(self) -> str:
         return f"-m recent --set --name {self.list}"
-
-    def connlimit(self) -> str:
-        how = self.rng.choice(("above", "upto"))
-        side = self.rng.choice(("saddr", "daddr"))
-        return f"-m connlimit --connlimit-{how} {self.rng.choice((1, 2))} --connlimit-{side}"
 
     def quota(self) -> str:
         return f"-m quota {self.maybe_not()}--quota {self.rng.choice((100, 500))}"

@@ -78,7 +78,10 @@ class Rules(Matches):
     def rule(self, chain: str, table: str, chains: list[str]) -> str:
         protocol, matches = self.matches(table)
         target = self.target(table, protocol, chains)
-        noted = self.remembers and table == "filter" and not target.startswith("-m")
+        # Of two matches that know --set, ip6tables takes the wrong one.
+        words = " ".join([target, *matches]).lower()
+        free = not target.startswith("-m") and "-m set" not in words and "-j set" not in words
+        noted = self.remembers and table == "filter" and free
         if noted and self.rng.random() < 0.3:
             matches.append(self.note())
         return " ".join([f"-A {chain}", *protocol, *matches, target])
@@ -94,10 +97,11 @@ class Rules(Matches):
         kinds = [self.interface, self.address, self.range, self.mark, self.comment]
         kinds += [self.length, self.dscp, self.tos, self.link]
         if table == "filter":
-            kinds += [self.hops]
+            kinds += [self.hops, self.in_set]
             kinds += [self.state, self.state, self.connmark, self.label]
             kinds += [self.connection, self.connection, self.count, self.helper]
-            kinds += [self.recent] * self.remembers + [self.connlimit] * self.counters
+            # No connlimit: the kernel counts those that were dropped within the same jiffy.
+            kinds += [self.recent] * self.remembers
         if protocol and protocol[0] == "-p":
             own = {"tcp": [self.port, self.ports, self.flags], "udp": [self.port, self.ports]}
             kinds += 3 * own.get(protocol[1], [self.icmp])
@@ -121,7 +125,7 @@ class Rules(Matches):
         if table == "raw":
             kinds += ["NOTRACK", "NOTRACK", "ZONE", "ZONE"]
         else:
-            kinds += ["ACCEPT", "ACCEPT", "DROP", "REJECT", "CONNMARK", "NFLOG", "LIMITED"]
+            kinds += ["ACCEPT", "ACCEPT", "DROP", "REJECT", "CONNMARK", "NFLOG", "LIMITED", "SET"]
         if chains:
             kinds += ["JUMP", "JUMP", "GOTO", "GOTO", "SOMETIMES"]
         kind = rng.choice(kinds)
@@ -149,10 +153,21 @@ class Rules(Matches):
             "JUMP": lambda: f"-j {rng.choice(chains)}",
             "GOTO": lambda: f"-g {rng.choice(chains)}",
             "SOMETIMES": lambda: f"-m limit --limit 1/day --limit-burst 3 {sometimes}",
+            "SET": lambda: f"-j SET {self.change()}",
             "REJECT": lambda: f"-j REJECT --reject-with {self.reject(protocol)}",
         }
         word = words.get(kind)
         return f"-j {kind}" if word is None else word()
+
+    def change(self) -> str:
+        """What a rule does with a set."""
+        return self.rng.choice(
+            (
+                f"--add-set changed{self.family} {self.rng.choice(('src', 'dst'))} --exist",
+                f"--del-set changed{self.family} src",
+                f"--add-set changed{self.family}p src,dst --exist",
+            )
+        )
 
     def reject(self, protocol: list[str]) -> str:
         if protocol == ["-p", "tcp"] and self.rng.random() < 0.4:

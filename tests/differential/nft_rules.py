@@ -84,7 +84,7 @@ class Table:
             if rng.random() < 0.1:
                 words.append(rng.choice(("counter", "counter packets 3 bytes 9", 'log prefix "x"')))
             if self.counters and rng.random() < 0.3:
-                words.append(self.counting(hook))
+                words.append(self.counting())
         return " ".join([*words, self.end(hook, chains, protocol), *self.comment()])
 
     def conditions(self, hook: str, protocol: str) -> list[Callable[[], str]]:
@@ -199,9 +199,8 @@ class Table:
             )
         )  # fmt: skip
 
-    def counting(self, hook: str) -> str:
-        if hook == "forward" and self.family != "inet" and self.rng.random() < 0.4:
-            return self.rng.choice(("ct count over 2", "ct count 2"))
+    def counting(self) -> str:
+        """No ct count: the kernel counts those that were dropped within the same jiffy."""
         return self.rng.choice(
             ("limit rate 1/day burst 3 packets", "limit rate over 1/day burst 3 packets",
              "quota over 300 bytes", "quota until 300 bytes", "numgen inc mod 3 0")
