@@ -78,10 +78,23 @@ def entries(text: str) -> list[Entry]:
 
 
 # Keys whose names, or whose values' keys, are the writer's own.
-OWN_NAMES: Final = ("define", "chains")
+OWN_NAMES: Final = ("define", "chains", "sets")
 # Where nothing reads as an empty one.
 MAY_BE_EMPTY: Final = (
-    *("define", "raw", "filter", "tests", "include", "chains", "rules", "not", "answer"),
+    *(
+        "define",
+        "sets",
+        "elements",
+        "lint",
+        "raw",
+        "filter",
+        "tests",
+        "include",
+        "chains",
+        "rules",
+        "not",
+        "answer",
+    ),
     *("input", "forward", "output", "prerouting"),
 )
 
@@ -155,9 +168,9 @@ def wrong_types(text: str, chance: random.Random) -> Iterator[Mutation]:
             continue  # what is written over several lines: see `cut`
         if new == "" and entry.key.value in MAY_BE_EMPTY:
             continue
-        if new == "word" and entry.path[-1] == "contains":
+        if new == "word" and entry.path[-1] in ("contains", "regex", "recent"):
             continue
-        if new == "[]" and entry.path[-1] in ("rules", "prerouting", "tests"):
+        if new == "[]" and entry.path[-1] in ("rules", "prerouting", "tests", "elements"):
             continue
         yield entry.of_value("wrong types", new, "expected|needs|a key must be|unknown key 'a'")
 
@@ -231,6 +244,49 @@ BAD_VALUES: Final[dict[str, tuple[str, ...]]] = {
     "reject": ("tcp-rst", "true", "icmp"),
     "jump": ("nowhere", "input", "Bad"),
     "goto": ("nowhere", "forward"),
+    "type": ("adress", "[]", "[address, address, port, port, mac, mac, mac]", "hash:ip"),
+    "elements": ("10.0.0.256", "[[10.0.0.1]]", "[ssh]", "10.0.0.1 10.0.0.2"),
+    "maximum": ("0", "1e9", "-1"),
+    "lifetime": ("1y", "-1", "forever"),
+    "counters": ("maybe", "1"),
+    "persist": ("maybe", "[true]"),
+    "fragment": ("maybe", "first", "[true]"),
+    "source_mac": ("00:16:3e:5a:00", "00:16:3e:5a:00:0g", "10.1.0.9", "00163e5a0001"),
+    "packet_type": ("brodcast", "host", "5"),
+    "reverse_path": ("strickt", "{mod: loose}", "true", "[strict]"),
+    "mode": ("lose", "1"),
+    "accept_local": ("maybe",),
+    "src_type": ("unicst", "blackhole2", "5"),
+    "dst_type": ("lokal", "'local,unicast'", "'!local'"),
+    "time": ("08:00-18:00", "{}", "{weekday: mon}", "[]"),
+    "weekdays": ("monday-", "mo", "0-6", "fri-mon-", "8"),
+    "monthdays": ("0", "32", "7-1", "first"),
+    "date_from": ("2026-13-01", "24.12.2026", "2026-02-30", "tomorrow"),
+    "date_to": ("2026-12-24 25:00", "12/24/2026", "2026-1-1x"),
+    "contiguous": ("maybe",),
+    "set": ("nowhere", "{name: nowhere, of: src}", "{name: services}", "[]"),
+    "of": ("source", "[]", "[src, src, src, src, src, src, src]", "dst_port"),
+    "regex": ("'('", "'[a'", "'*'", "'(?=x)'", "''", "'a{2000}'", "'x**y('"),
+    "pattern": ("'('", "''", "[[x]]", "'(?<!a)b'"),
+    "connections": ("3", "{over: 0, up_to: 3}", "{ovr: 3}", "{}"),
+    "up_to": ("-1", "many", "4294967296"),
+    "recent": ("'a b'", "{list: ssh, hits: 0}", "{lst: ssh}", "''", "[ssh]"),
+    "list": ("'a b'", "''", "a/b"),
+    "within": ("1y", "-1", "soon"),
+    "hits": ("0", "256", "-1"),
+    "update": ("maybe",),
+    "recent_set": ("'a b'", "{of: src}", "[]"),
+    "recent_remove": ("'a b'", "{list: ''}"),
+    "add": ("nowhere", "{set: nowhere, of: src}", "{set: seen}", "{set: seen, of: dport}"),
+    "remove": ("{set: nowhere, of: src}", "[]", "{sets: seen}"),
+    "for": ("1y", "-1", "long"),
+    "count": ("'a b'", "''", "[x]"),
+    "or": ("0x1ffffffff", "one", "-1"),
+    "xor": ("0x1ffffffff", "1/1"),
+    "save": ("0x1ffffffff", "yes", "[1]"),
+    "nfmask": ("0x1ffffffff", "-1"),
+    "ctmask": ("all", "0x1ffffffff"),
+    "lint": ("unused-defines", "[nothing]", "unused-define nowhere at all", "''"),
     "expect": ("allow", "ACCEPT", "droped"),
     "chain": ("INPUT", "foward", "prerouting"),
     "wait": ("1x", "-1", "1000d"),
@@ -261,6 +317,11 @@ def bad_values(text: str, chance: random.Random) -> Iterator[Mutation]:
             known = OF_PACKETS.get(name, ())
             if name in ("expect", "chain", "wait", "rule", "state"):
                 known = BAD_VALUES[name]
+        if (table, name) in (("regex", "from"), ("connections", "over")):
+            known = ("-1",)
+        if table == "time" and name in ("from", "to", "zone"):
+            known = ("24:01", "8", "8pm", "08:60", "[08:00]", "Europe/Berln", "-1:00")
+            known = known[5:6] if name == "zone" else known[:5]
         if (name, table) in (
             ("octets", "payload"), ("octets", "contains"), ("mask", "limit"), ("value", "limit"),
             ("limit", "log"), ("burst", "log"), ("log", "action"),
@@ -321,7 +382,7 @@ def missing(text: str, chance: random.Random) -> Iterator[Mutation]:
             or (scope == "packet") != of_packet
         ):
             continue
-        if entry.key.value == "mask" and entry.path[-2] == "limit":
+        if entry.key.value == "mask" and entry.path[-2] in ("limit", "connections"):
             continue
         before, after = line[: mark.column], line[end.column :]
         if after.startswith(", "):

@@ -23,8 +23,8 @@ KEYS: Final = (
     *("mark", "connmark", "label", "zone", "direction", "status", "helper", "expires"),
     *("packets", "octets", "connection_proto"),
     *("original_src", "original_dst", "original_sport", "original_dport"),
-    *("reply_src", "reply_dst", "reply_sport", "reply_dport", "payload", "contains", "set", "time"),
-    *("src_type", "dst_type", "reverse_path", "connections", "recent"),
+    *("reply_src", "reply_dst", "reply_sport", "reply_dport", "payload", "contains", "set"),
+    *("connections", "recent"),
     *("every", "probability", "limit", "quota"),
 )
 _PLACES: Final = {key: place for place, key in enumerate(KEYS)}

@@ -10,7 +10,6 @@ from firewalld_py.imports.iptables_options import Given
 from firewalld_py.imports.ruling import Ruling
 from firewalld_py.policy.matches_routes import ADDRESS_TYPES
 
-NEVER: Final = "2038-01-19T03:14:07"  # what iptables-save prints for no end
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MONTHDAYS: Final = tuple(str(day) for day in range(1, 32))
 TIME: Final = {
@@ -28,6 +27,7 @@ ADDRTYPE: Final = {
     "--limit-iface-out": 0,
 }
 RPFILTER: Final = {"--loose": 0, "--validmark": 0, "--accept-local": 0, "--invert": 0}
+NO_END: Final = "2038-01-19T03:14:07"  # what iptables-save prints for --datestop without one
 NEVER_IN_IPTABLES: Final = frozenset(("blackhole", "unreachable", "prohibit"))
 
 
@@ -53,9 +53,8 @@ def match_time(ruling: Ruling, given: Given) -> None:
             negated, words = given[option]
             parts.append(f"{key}: {_yaml_list(_days(words[0], names, negated=negated))}")
     for option, key in (("--datestart", "date_from"), ("--datestop", "date_to")):
-        text = given.get(option, (False, [NEVER]))[1][0]
-        if text != NEVER:
-            parts.append(f'{key}: "{_date(text)}"')
+        if option in given and given[option][1][0] != NO_END:
+            parts.append(f'{key}: "{_date(given[option][1][0])}"')
     if not parts:
         return
     starts, stops = (given.get(f"--time{end}", (False, [""]))[1][0] for end in ("start", "stop"))
@@ -68,11 +67,15 @@ def match_time(ruling: Ruling, given: Given) -> None:
 
 
 def _padded(text: str) -> str:
+    if not re.fullmatch("[0-9]{2}:[0-9]{2}(:[0-9]{2})?", text):
+        raise NotExpressible(f"{text} is no time of day")
     return text if len(text) > len("08:00") else f"{text}:00"
 
 
 def _date(text: str) -> str:
     day, _, clock = text.partition("T")
+    if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
+        raise NotExpressible(f"{text} is no date")
     return f"{day} {_padded(clock or '00:00')}"
 
 

@@ -11,6 +11,7 @@ from firewalld_py.imports.conditions import (
     conjoined,
 )
 from firewalld_py.imports.nft_file import Json
+from firewalld_py.imports.nft_machine import fib, time
 from firewalld_py.imports.nft_selectors import CT, META, PAYLOAD, Asked, header, tcp_option
 from firewalld_py.imports.nft_sets import NftSets, in_set
 from firewalld_py.imports.nft_text import value_text
@@ -72,11 +73,16 @@ def _selected(left: Json, asked: Asked) -> list[Conditions]:
             if kind == "payload":
                 select = PAYLOAD.get((texts.get("protocol", ""), texts.get("field", "")))
             elif kind == "meta":
-                select = META.get(texts.get("key", ""))
+                key = texts.get("key", "")
+                if key in ("hour", "day", "time"):
+                    return time(asked.ruling, key, asked.operator, asked.right, asked.sets)
+                select = META.get(key)
             elif kind == "ct":
                 if asked.ruling.table == "raw":
                     raise NotExpressible("what comes before tracking has no connection")
                 select = CT.get((texts.get("key", ""), texts.get("dir", "")))
+            elif kind == "fib":
+                return fib(asked.ruling, body, asked.operator, asked.right)
             elif kind == "exthdr" and "field" not in body:
                 return header(texts.get("name", ""), asked)
             elif kind == "tcp option":

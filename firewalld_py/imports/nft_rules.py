@@ -15,7 +15,7 @@ from typing import Final
 from firewalld_py.imports.conditions import NotExpressible, family
 from firewalld_py.imports.nft_file import FAMILIES, Json, NftRule, NftTable
 from firewalld_py.imports.nft_matches import alternatives, compare
-from firewalld_py.imports.nft_sets import NftSets, change
+from firewalld_py.imports.nft_sets import NftSets, change, each
 from firewalld_py.imports.nft_statements import act, counters_of
 from firewalld_py.imports.nft_text import rule_text, value_text
 from firewalld_py.imports.ruling import Ruling
@@ -25,7 +25,8 @@ from firewalld_py.policy.model import Action, Target
 from firewalld_py.policy.values import rate
 
 _VERDICTS: Final = ("accept", "drop", "continue", "return", "jump", "goto")
-_COUNTING: Final = ("limit", "quota")
+_CHANGES: Final = {"connmark_restore": "mark", "connmark_save": "connmark"}
+_COUNTING: Final = ("limit", "quota", "ct count")
 # Left out, these let nothing pass that was kept out.
 _CLOSED: Final = ("match", "accept", "return", "continue", "counter", "log", "limit", "quota")
 
@@ -108,7 +109,8 @@ class RuleReader:
         again = (name == "log" and current.action.log is not None) or (
             name in ("mangle", "set") and bool(current.action.targets)
         )
-        if (asks and current.action != Action()) or again:
+        counts = name == "set" and isinstance(body, dict) and bool(body.get("stmt"))
+        if ((asks or counts) and current.action != Action()) or again:
             current = self._cut(current)
         if name == "match":
             compare(current, body, self.sets)
@@ -124,17 +126,22 @@ class RuleReader:
         if name != "set":
             act(current, self.table, name, body)
             return
-        asked = current.copy()
-        kind, change_ = change(asked, body, self.sets)
-        if asked.segments != current.segments and current.action != Action():
+        if each(current, body):
+            return
+        before = len(current.segments), [list(one.alternatives) for one in current.segments]
+        kind, change_ = change(current, body, self.sets)
+        after = len(current.segments), [list(one.alternatives) for one in current.segments]
+        if before != after and current.action != Action():
             raise NotExpressible("what is put into the set is asked for behind another statement")
-        current.segments = asked.segments
         target = Target(kind, change_)
         current.action = replace(current.action, targets=(*current.action.targets, target))
 
     def _cut(self, current: Ruling) -> Ruling:
         """End a rule that has done something; what comes goes on from it."""
-        changed = {target.kind for target in current.action.targets}
+        changed = {
+            target.kind.replace("connmark_restore", "mark").partition("_")[0]
+            for target in current.action.targets
+        }
         asked = {key for segment in current.segments for one in segment.alternatives for key in one}
         counts = any(segment.counting for segment in current.segments)
         if not counts and not changed & {*asked, "add", "remove"}:

@@ -29,6 +29,7 @@ _TYPES: Final = {
     "ether_addr": "mac",
 }
 _META: Final = {"iifname": "in", "iif": "in", "oifname": "out", "oif": "out"}
+_PER: Final = frozenset(("src", "dst", "sport", "dport"))
 _PORTS: Final = ("tcp", "udp", "udplite", "sctp", "dccp", "th")
 
 
@@ -137,14 +138,44 @@ def in_set(
     return [{**implied, key: Words("", (value,)) if operator == "!=" else Words(value)}]
 
 
+def each(ruling: Ruling, body: Json) -> bool:
+    """Whether a `set` statement has a limit for each element: a limit of ours by what is meant."""
+    fields = body if isinstance(body, dict) else {}
+    statements = fields.get("stmt")
+    if not statements:
+        return False
+    element = fields.get("elem")
+    if isinstance(element, dict) and isinstance(element.get("elem"), dict):
+        element = element["elem"].get("val")
+    parts, implied = parts_of(element)
+    one = statements[0] if isinstance(statements, list) and len(statements) == 1 else None
+    if not isinstance(one, dict) or len(one) != 1 or not set(parts) <= _PER or not parts:
+        raise NotExpressible("elements with such statements of their own have no like here")
+    ((name, limit),) = one.items()
+    if not isinstance(limit, dict):
+        raise NotExpressible("elements with such statements of their own have no like here")
+    ruling.ask_once(implied)
+    ruling.almost("how long the set remembers an element is left out")
+    if name == "limit" and limit.get("rate_unit", "packets") == "packets":
+        rate, per = whole(limit.get("rate")), limit.get("per")
+        shown = f"rate: {rate}/{per}, burst: {whole(limit.get('burst', 5))}"
+        over = ", over: true" if limit.get("inv") else ""
+        ruling.count("limit", f"{{{shown}, per: {parts_text(parts)}{over}}}", negated=False)
+    elif name == "ct count" and parts in (["src"], ["dst"]) and ruling.table == "filter":
+        key = "over" if limit.get("inv") else "up_to"
+        shown = f"{{{key}: {whole(limit.get('val'))}, per: {parts[0]}}}"
+        ruling.count("connections", shown, negated=False)
+    else:
+        raise NotExpressible("elements with such statements of their own have no like here")
+    return True
+
+
 def change(ruling: Ruling, body: Json, sets: NftSets) -> tuple[str, SetTarget]:
     """What a `set` statement does: add or remove, and what."""
     fields = body if isinstance(body, dict) else {}
     name, operation, element = fields.get("set"), fields.get("op"), fields.get("elem")
     if not isinstance(name, str) or not name.startswith("@"):
         raise NotExpressible("the set that it changes has no name")
-    if fields.get("stmt"):
-        raise NotExpressible("elements with limits of their own have no like", "limit: {per: src}")
     lifetime = None
     if isinstance(element, dict) and isinstance(element.get("elem"), dict):
         inner = element["elem"]
@@ -153,7 +184,7 @@ def change(ruling: Ruling, body: Json, sets: NftSets) -> tuple[str, SetTarget]:
     parts, implied = parts_of(element)
     if not parts:
         raise NotExpressible(f"{value_text(element)[:60]} cannot be put into a set of ours")
-    ruling.ask([implied])
+    ruling.ask_once(implied)
     if operation not in ("add", "update", "delete"):
         raise NotExpressible("a set is changed by add, update and delete")
     if operation == "add":

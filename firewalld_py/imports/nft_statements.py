@@ -14,7 +14,7 @@ from firewalld_py.imports.nft_values import whole
 from firewalld_py.imports.ruling import Ruling
 from firewalld_py.imports.steps import Counters
 from firewalld_py.policy.actions import MAX_PREFIX
-from firewalld_py.policy.model import Log, Mark, Target
+from firewalld_py.policy.model import Log, Mark, MarkCopy, Target
 from firewalld_py.policy.names import LEVELS, REJECTS, TCP
 
 _UNITS: Final = ("second", "minute", "hour", "day")
@@ -59,9 +59,10 @@ def act(ruling: Ruling, table: NftTable, name: str, body: Json) -> None:
 
 
 def _nothing(ruling: Ruling, table: NftTable, body: Json) -> None:  # noqa: ARG001
-    """A counter, whose numbers become a comment."""
+    """A counter, whose numbers become a comment; one with a name stays."""
     if isinstance(body, str):
-        ruling.note(f"left out: the counter {body}")
+        target = Target("count", body)
+        ruling.action = replace(ruling.action, targets=(*ruling.action.targets, target))
 
 
 def _log(ruling: Ruling, table: NftTable, body: Json) -> None:  # noqa: ARG001
@@ -106,6 +107,19 @@ def _quota(ruling: Ruling, table: NftTable, body: Json) -> None:  # noqa: ARG001
     ruling.count("quota", str(octets), negated=bool(body.get("inv")))
 
 
+def _connections(ruling: Ruling, table: NftTable, body: Json) -> None:  # noqa: ARG001
+    """How many connections there are of all that comes to the rule."""
+    if ruling.table == "raw" or not isinstance(body, dict):
+        raise NotExpressible("what comes before tracking has no connection")
+    limit = whole(body.get("val"))
+    if limit < 1:
+        raise NotExpressible("no connection at all cannot be asked for")
+    key = "over" if body.get("inv") else "up_to"
+    if not any("family" in one for one in ruling.segments[-1].alternatives):
+        ruling.almost("connections of IPv4 and of IPv6 are counted apart")
+    ruling.count("connections", f"{{{key}: {limit}, mask: 0, mask6: 0}}", negated=False)
+
+
 def _notrack(ruling: Ruling, table: NftTable, body: Json) -> None:  # noqa: ARG001
     if ruling.table != "raw":
         raise NotExpressible("notrack does nothing once tracking has seen the packet")
@@ -122,6 +136,10 @@ def _mangle(ruling: Ruling, table: NftTable, body: Json) -> None:  # noqa: ARG00
         ruling.action = replace(ruling.action, zone=whole(value))
     elif (kind, name) == ("ct", "label") and ruling.table == "filter":
         _add(ruling, Target("label", (whole(value),)))
+    elif (kind, name) == ("meta", "mark") and value == {"ct": {"key": "mark"}}:
+        _add(ruling, Target("connmark_restore", MarkCopy(ALL_BITS, ALL_BITS)))
+    elif (kind, name) == ("ct", "mark") and value == {"meta": {"key": "mark"}}:
+        _add(ruling, Target("connmark_save", MarkCopy(ALL_BITS, ALL_BITS)))
     elif (kind, name) == ("meta", "mark"):
         _add(ruling, Target("mark", _new_mark(key, value)))
     elif (kind, name) == ("ct", "mark") and ruling.table == "filter":
@@ -138,6 +156,10 @@ def _add(ruling: Ruling, target: Target) -> None:
 
 def _new_mark(key: Json, value: Json) -> Mark:
     """A number, or the mark itself with bits set and taken away."""
+    if isinstance(value, dict) and list(value) == ["^"] and isinstance(value["^"], list):
+        sides = value["^"]
+        if len(sides) == 2 and sides[0] == key and 0 < whole(sides[1]) <= ALL_BITS:
+            return Mark(whole(sides[1]), 0, "xor")
     keep, set_ = _bits(key, value, 0)
     mark = Mark(set_, ALL_BITS & ~keep)
     if not mark.mask:
@@ -177,17 +199,17 @@ def _reject(ruling: Ruling, table: NftTable, body: Json) -> None:  # noqa: ARG00
     ours = ""
     if kind == "tcp reset":
         ours = "tcp-reset"
-        ruling.ask([{"proto": Numbers(((TCP, TCP),), 255)}])
+        ruling.ask_once({"proto": Numbers(((TCP, TCP),), 255)})
     elif kind == "icmpx":
         ours = _ICMPX.get(word, "")
     elif kind == "icmp":
         name = f"icmp-{word.replace('prot-', 'proto-')}"
         ours = REJECTS_HERE.get(name, name if name in REJECTS else "")
-        ruling.ask([family(4)])
+        ruling.ask_once(family(4))
     elif kind == "icmpv6":
         ours = {"no-route": "no-route", "admin-prohibited": "admin-prohibited"}.get(word, "")
         ours = {"addr-unreachable": "host-unreachable", "port-unreachable": word}.get(word, ours)
-        ruling.ask([family(6)])
+        ruling.ask_once(family(6))
     if not ours:
         raise NotExpressible(f"there is no reject with {kind} {word}", "no-route comes near")
     ruling.action = replace(ruling.action, verdict="reject", reject=ours)
@@ -212,6 +234,7 @@ _STATEMENTS.update(
         "log": _log,
         "limit": _limit,
         "quota": _quota,
+        "ct count": _connections,
         "notrack": _notrack,
         "mangle": _mangle,
         "reject": _reject,

@@ -62,7 +62,7 @@ class Ruling:
         return self.goes or self.target == "RETURN"
 
     def copy(self) -> Ruling:
-        """Another one with the same conditions that does nothing."""
+        """Another one that does nothing, with the same conditions but for those that count."""
         other = Ruling(self.family, self.table, self.source._replace(counters=None))
         other.segments = [Segment(list(one.alternatives)) for one in self.segments]
         other.name = self.name
@@ -90,6 +90,13 @@ class Ruling:
         except AskedTwice:
             self.segments.append(Segment([{}]))
             self._conjoin(self.segments[-1], choices)
+
+    def ask_once(self, conditions: Conditions) -> None:
+        """Conjoin with conditions, unless they were asked for before."""
+        for segment in self.segments:
+            if all(conjoined(one, conditions) == one for one in segment.alternatives):
+                return
+        self.ask([conditions])
 
     def _conjoin(self, segment: Segment, choices: list[Conditions]) -> None:
         found = [

@@ -63,6 +63,11 @@ class Reach:
             if not any(id(rule) in dead for rule in entry.through)
         ]
 
+    def _region(self, rule: Rule, entry: Entry) -> Region:
+        """What the rule asks for of what comes by this way."""
+        region = entry.region.also(self._world.places.region(rule))
+        return self._world.possible(region, entry, raw=rule.place.startswith("raw/"))
+
     def _look_at(self, place: str, chain: Chain, number: int, rule: Rule) -> Finding | None:
         world = self._world
         own = world.places.region(rule)
@@ -72,7 +77,7 @@ class Reach:
         entries = self._entries(place)
         if not entries:
             return None  # told of the chain, or of the rule that leads here
-        regions = [entry.region.also(own) for entry in entries]
+        regions = [self._region(rule, entry) for entry in entries]
         stopped: list[Seen] = []
         for most in (1, TRIES):  # one packet is enough for most rules
             for entry, region in zip(entries, regions, strict=True):
@@ -114,12 +119,11 @@ class Reach:
     ) -> Finding | None:  # fmt: skip
         """The finding if surely no packet meets the rule."""
         world = self._world
-        own = world.places.region(rule)
         by: list[Rule] = []
         excluded = True
         crowded = place in world.places.crowded
         for entry in entries:
-            region = entry.region.also(own)
+            region = self._region(rule, entry)
             if region.empty(world.steady):
                 continue
             excluded = False
@@ -147,7 +151,7 @@ class Reach:
             return None
         by: list[Rule] = []
         for entry in self._entries(place):
-            region = entry.region.also(self._world.places.region(rule))
+            region = self._region(rule, entry)
             if not region.empty(self._world.steady):
                 pieces, used = self._left_of_seen(place, number, entry, region, stopped)
                 if pieces:
@@ -173,7 +177,14 @@ class Reach:
         return pieces, used
 
     def _excluded(self, place: str, rule: Rule, entries: list[Entry]) -> Finding:
-        """Those that lead here send other packets."""
+        """Those that lead here send other packets, or what is asked for is tracked."""
+        own = self._world.places.region(rule)
+        if not all(entry.region.also(own).empty(self._world.steady) for entry in entries):
+            message = (
+                "nothing that it asks for is UNTRACKED, for no raw rule leaves it so: "
+                "add one with action: notrack, or remove the rule"
+            )
+            return about_rule("unreachable", rule, message)
         callers = list(dict.fromkeys(self._world.where(one.through[-1]) for one in entries))
         message = (
             f"no packet that it asks for comes to {place}: {' and '.join(callers[:NAMED])} "

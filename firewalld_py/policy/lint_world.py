@@ -10,14 +10,20 @@ from firewalld_py.conntrack.helpers.base import Helper
 from firewalld_py.pipeline import BEFORE_TRACKING, Decision
 from firewalld_py.policy.bench import Bench, state_of
 from firewalld_py.policy.config import Config
-from firewalld_py.policy.entries import RAW_OF, Entry, Places
+from firewalld_py.policy.entries import MAX_UNTRACKED, RAW_OF, Entry, Places
 from firewalld_py.policy.fresh_rules import KEEP_NOTHING
 from firewalld_py.policy.matches_payload import PAYLOAD_KINDS
 from firewalld_py.policy.matches_routes import ROUTE_KINDS
 from firewalld_py.policy.model import Chain, Policy, Rule
 from firewalld_py.policy.overlaps import Overlaps
-from firewalld_py.policy.region import Region
-from firewalld_py.policy.witness import Candidate, candidates_in
+from firewalld_py.policy.ranges import within
+from firewalld_py.policy.region import STATE, Region
+from firewalld_py.policy.witness import (
+    NEVER_TRACKED,
+    UNTRACKED,
+    Candidate,
+    candidates_in,
+)
 from firewalld_py.policy.witness_candidates import interfaces_of
 from firewalld_py.policy.witness_text import witness_lines
 from firewalld_py.rules.ruleset import Rule as BuiltRule
@@ -86,6 +92,18 @@ class World:
                 self.at[id(rule)] = place, number
                 self._built[id(rule)] = made
                 self._rules[id(made)] = rule
+
+    def possible(self, region: Region, entry: Entry, *, raw: bool) -> Region:
+        """The region without UNTRACKED where surely nothing of it is, in a chain of filter."""
+        if raw or region.fields is None or not within(region.fields[STATE], UNTRACKED):
+            return region
+        raw_chain = RAW_OF[entry.base]
+        left = self.places.untracked(raw_chain)
+        if len(left) >= MAX_UNTRACKED or any(one.startswith("raw/") for one in self.places.crowded):
+            return region
+        if all(region.apart(one) for one in (*left, NEVER_TRACKED)):
+            return region.with_field(STATE, ((0, UNTRACKED - 1),))
+        return region
 
     def overlapping(self, place: str, region: Region) -> Sequence[int]:
         """The numbers of the rules of a chain that may have packets in common with a region."""

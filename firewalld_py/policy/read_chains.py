@@ -187,7 +187,7 @@ class _Chains:
         """Read the rules of a chain, and find its policy: what stands in each file, in turn."""
         place = f"{table}/{name}"
         says = next((part for part in parts if part.policy), parts[0])
-        read: list[Rule] = []
+        read: dict[str, Rule] = {}  # by name
         before = 0
         for part in parts:
             with self.reading.problems.within(part.file):
@@ -200,7 +200,7 @@ class _Chains:
                 self.rule_list(place, part.rules, read, before)
             before += len(part.rules.items) if isinstance(part.rules, Sequence) else 0
         if table == "raw":
-            for rule, message in check_raw_chain(read):
+            for rule, message in check_raw_chain(tuple(read.values())):
                 self.reading.problems.add(
                     rule.line, rule.column, message, rule=rule.label, file=rule.file
                 )
@@ -208,12 +208,12 @@ class _Chains:
         self.chains.append(
             Chain(
                 *(table, name, says.file, at.line, at.column, says.policy or "accept"),
-                tuple(read),
+                tuple(read.values()),
                 user,
             )
         )
 
-    def rule_list(self, place: str, rules: Node, read: list[Rule], before: int) -> None:
+    def rule_list(self, place: str, rules: Node, read: dict[str, Rule], before: int) -> None:
         """Read the rules that one file has of a chain, behind the `before` ones of other files."""
         if is_null(rules):
             return
@@ -223,7 +223,6 @@ class _Chains:
                 rules, f"{place}: expected a list of rules, found {found(rules)}{hint}"
             )
             return
-        names = {rule.name: rule for rule in read}
         for number, node in enumerate(rules.items, before + 1):
             self.rules += 1
             if self.rules > MAX_RULES:
@@ -233,16 +232,15 @@ class _Chains:
             rule = read_rule(place, rule_place, node, self.reading)
             if rule is None:
                 continue
-            if rule.name in names:
+            if rule.name in read:
                 assert isinstance(node, Mapping)
                 at = node.entries["name"][1] if "name" in node.entries else node
-                first = names[rule.name]
+                first = read[rule.name]
                 where = self.reading.problems.place(first.file, first.line)
                 self.reading.fault(
                     at, f"the name {quoted(rule.name)} is taken by the rule in {where}"
                 )
-            names.setdefault(rule.name, rule)
-            read.append(rule)
+            read.setdefault(rule.name, rule)
         self.reading.rule = ""
 
 

@@ -124,13 +124,14 @@ def candidates_in(
         if within(region.fields[STATE], number):
             yield from make(region, chain, interfaces)
     if within(region.fields[STATE], UNTRACKED):
-        for other in (*untracked, _NEVER_TRACKED):
+        for other in (*untracked, NEVER_TRACKED):
             both = region.also(other)
             if both.fields is not None:
                 yield from _alone(both, chain, interfaces, UNTRACKED)
 
 
-_NEVER_TRACKED: Final = Region().with_field(
+# Whatever raw says.
+NEVER_TRACKED: Final = Region().with_field(
     ICMP_TYPE,
     ranges_of(
         (ICMPV6_TYPES + (number << 8), ICMPV6_TYPES + (number << 8)) for number in ICMPV6_UNTRACKED

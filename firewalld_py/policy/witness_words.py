@@ -54,6 +54,11 @@ _DST: Final = (0xCB007109, V6 + 0x20010DB8000200000000000000000009)
 _PROTOCOLS: Final = (IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP)
 _TYPES: Final = (8 << 8, ICMPV6_TYPES + (128 << 8))
 _FLAGS: Final = (SYN, ACK, SYN | ACK)
+_BROADCAST: Final = ((0xFFFFFFFF, 0xFFFFFFFF),)
+_MULTICAST: Final = (
+    (0xE0000000, 0xEFFFFFFF),
+    (V6 + (0xFF << 120), V6 + (1 << 128) - 1),
+)
 _MACS: Final = [f"0200000000{octet:02x}" for octet in range(1, 9)]
 _MARK_BITS: Final = 0xFFFFFFFF
 
@@ -272,9 +277,19 @@ _MIRROR: Final = {
 }
 
 
+def _several(types: Any) -> Ranges:
+    """Destinations that are broadcast or multicast whatever the machine; else any."""
+    if 4 in types:
+        return _MULTICAST
+    return _BROADCAST if 2 in types else FULL[DST]
+
+
 def _of_connection(region: Region) -> Region:
     """The region with what is asked of the connection asked of the packet."""
     for kind, inverted, value in region.others:
+        if kind == "packet_type" and not inverted:
+            narrowed = region.with_field(DST, _several(value))
+            region = region if narrowed.fields is None else narrowed
         if kind in _MIRROR:
             narrowed = region.with_field(*plain_field(_MIRROR[kind], inverted, value))
             region = region if narrowed.fields is None else narrowed

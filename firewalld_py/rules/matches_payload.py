@@ -102,7 +102,8 @@ class RegexMatch(Match):
         asked = min(packet.length, at + self.end)
         if asked > len(packet.data):
             return False
-        octets = packet.data[at + self.start : asked]
+        # Compiled, a slice that begins behind its end is an error.
+        octets = packet.data[min(at + self.start, asked) : asked]
         for searcher in self.searchers:
             if searcher.search(octets) is not None:
                 return not self.inverted

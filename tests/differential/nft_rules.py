@@ -84,7 +84,7 @@ class Table:
             if rng.random() < 0.1:
                 words.append(rng.choice(("counter", "counter packets 3 bytes 9", 'log prefix "x"')))
             if self.counters and rng.random() < 0.3:
-                words.append(self.counting())
+                words.append(self.counting(hook))
         return " ".join([*words, self.end(hook, chains, protocol), *self.comment()])
 
     def conditions(self, hook: str, protocol: str) -> list[Callable[[], str]]:
@@ -199,7 +199,9 @@ class Table:
             )
         )  # fmt: skip
 
-    def counting(self) -> str:
+    def counting(self, hook: str) -> str:
+        if hook == "forward" and self.family != "inet" and self.rng.random() < 0.4:
+            return self.rng.choice(("ct count over 2", "ct count 2"))
         return self.rng.choice(
             ("limit rate 1/day burst 3 packets", "limit rate over 1/day burst 3 packets",
              "quota over 300 bytes", "quota until 300 bytes", "numgen inc mod 3 0")
@@ -222,6 +224,7 @@ class Table:
             return rng.choice([*kinds, "notrack", "notrack", "ct zone set 7"])
         rejects = REJECTS[rng.choice((self.own, self.family))]
         kinds += [f"reject with {rng.choice(rejects)}", "ct mark set 0x1", "drop"]
+        kinds += ["meta mark set ct mark", "ct mark set meta mark", "ct mark set ct mark xor 0x2"]
         kinds += ["ct mark set ct mark and 0xfffffffd or 0x2", 'log prefix "z" drop']
         kinds += [self.change(), self.change()]
         if protocol == "tcp":
@@ -249,7 +252,7 @@ class Table:
 
     def set_mark(self) -> str:
         return "meta mark set " + self.rng.choice(
-            ("0x1", "mark or 0x10", "mark and 0xf0", "mark and 0xfffffffc or 0x2")
+            ("0x1", "mark or 0x10", "mark and 0xf0", "mark and 0xfffffffc or 0x2", "mark xor 0x3")
         )
 
     def verdict(self, chains: list[str]) -> str:

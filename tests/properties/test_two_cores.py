@@ -14,12 +14,25 @@ import sys
 from typing import Any, Final
 
 import firewalld_py
+from firewalld_py.conntrack.connection import Tally
 from firewalld_py.packet.packet import PacketMeta
 from tests.plans import firewall, plan, rule
 from tests.project import ROOT
 from tests.properties.samples import SEED, corpus, mutated
 
 PACKETS: Final = 20_000
+# Rules that remember, and what they do with it.
+LIST: Final = ["seen", 24, 64, 20, 3]
+COUNTED: Final[list[tuple[str, Any]]] = [
+    ("connections", [True, 3, False, 24, 64, "src"]),
+    ("connections", [False, 2, True, 32, 128, "dst"]),
+    ("!recent", [LIST, False, 60, 3, True, False, False, True]),
+    ("recent", [LIST, True, 0, 1, False, False, True, False]),
+]
+MEMORY: Final[list[tuple[str, Any]]] = [
+    *(("count", "met"), ("recent_set", [LIST, False]), ("connmark", [1, 0])),
+    *(("connmark_save", [0xF0, 0xFF]), ("mark", [0x10, 0]), ("connmark_restore", [1, 0xF])),
+]
 
 
 def trace() -> list[list[Any]]:
@@ -32,6 +45,7 @@ def trace() -> list[list[Any]]:
                 rule("continue", ("proto", [6]), targets=[("mark", [3, 0xFF])]),
                 rule("reject", ("state", 8), ("dport", [[0, 65535]])),
                 rule("drop", ("state", 8)),
+                *(rule("continue", condition, targets=MEMORY) for condition in COUNTED),
                 rule("accept", ("mark", [[3, 0xFF]])),
             ]
         )
@@ -58,8 +72,15 @@ def trace() -> list[list[Any]]:
             ]
         )
         judge.conntrack.expire(now, 3)
+    memory = judge.ruleset.memory
     rows.append([judge.conntrack.table.size, [r.hits for r in judge.ruleset.filter_forward.rules]])
+    rows[-1] += [memory.counters["met"].octets, len(memory.recent["seen"].entries)]
+    rows[-1] += [sorted(map(_size, one.of_key.values())) for one in memory.tallies.values()]
     return rows
+
+
+def _size(tally: Tally) -> int:
+    return tally.connections
 
 
 def trace_of(pure: str) -> dict[str, Any]:

@@ -6,13 +6,15 @@ import math
 
 import pytest
 
-from bench import core, million, packets
+from bench import core, million, packets, sets
 from bench.policies import rules
 from bench.report import Section, number, table
 from bench.rounds import Spread, percentile, ratio, spread, take_turns
+from firewalld_py.conntrack.connection import NEW, CtInfo
 from firewalld_py.packet.parse import parse
 from firewalld_py.packet.reasons import OK
 from firewalld_py.policy.load import parse_rules
+from firewalld_py.rules.ruleset import ACCEPT
 
 
 def test_contestants_take_turns_and_none_is_always_first() -> None:
@@ -98,3 +100,16 @@ def test_the_million_is_measured_of_tables_of_both_sizes() -> None:
     }
     assert {len(samples) for samples in found.nanoseconds.values()} == {million.PASSES}
     assert min(min(samples) for samples in found.nanoseconds.values()) > 0
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_the_networks_of_a_bench_are_looked_up_and_miss_its_own_hosts(family: int) -> None:
+    ruleset, took = sets.loaded(300, family)
+    assert ruleset.sets["blocked"].static_count() == 300
+    assert sets.octets(ruleset) > 300 * 9
+    assert all(seconds >= 0 for seconds in took.values())
+    for data, meta in packets.udp_opening(1):
+        packet = parse(data, meta)
+        assert not ruleset.sets["blocked"].contains(packet.src, 0.0)
+        chain = ruleset.filter_forward
+        assert chain.evaluate(packet, CtInfo(NEW), 0, 0.0).verdict == ACCEPT

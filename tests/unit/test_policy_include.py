@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from firewalld_py.cli.main import main as command
 from firewalld_py.policy import include
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config
@@ -364,3 +365,43 @@ def test_the_tests_of_all_files_are_run(tmp_path: Path) -> None:
         ("one", "rules.yaml"),
         ("two", "a.yaml"),
     ]
+
+
+def test_what_is_said_of_a_packet_names_the_included_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = write(
+        tmp_path,
+        main="version: 1\ninclude: rules.d/*.yaml\nfilter: {input: {policy: drop}}\n",
+        web=f"# web\n{accepts('web', 80)}"
+        "tests:\n  - name: web is closed\n    chain: input\n"
+        "    packet: {in: lan0, src: 10.1.0.5, dst: 10.1.0.1, proto: tcp, dport: 80}\n"
+        "    expect: drop\n",
+    )
+    web = tmp_path / "rules.d/web.yaml"
+    packet = "in=lan0 src=10.1.0.5 dst=10.1.0.1 proto=tcp dport=80 flags=syn"
+    command(["explain", "--rules", str(main), "--chain", "input", *packet.split()])
+    assert "rules.d/web.yaml:2" in capsys.readouterr().out.replace("\n         ", "")
+    assert command(["test", str(main)]) == 1
+    out, err = capsys.readouterr()
+    assert f"{web}:4" in out + err
+    assert f"'web' ({web}:2)" in out + err
+
+
+def test_what_an_included_file_names_is_relative_to_it(tmp_path: Path) -> None:
+    main = write(
+        tmp_path,
+        main="version: 1\ninclude: rules.d/*.yaml\n"
+        "filter: {input: {rules: [{src: $bad, action: drop}]}}\n",
+        a="sets: {bad: {type: address, file: bad.txt}}\n",
+    )
+    (tmp_path / "rules.d/bad.txt").write_text("192.0.2.1\n")
+    assert [one.name for one in read(main).sets] == ["bad"]
+    (tmp_path / "rules.d/bad.txt").write_text("192.0.2.1\n192.0.2.256\n")
+    (fault,) = faults(main)
+    assert fault.startswith("rules.d/bad.txt:2:")
+    write(tmp_path, b="sets: {bad: {type: address}}\n")
+    (tmp_path / "rules.d/bad.txt").write_text("192.0.2.1\n")
+    (fault,) = faults(main)
+    assert fault.startswith("rules.d/b.yaml:1:8: ")
+    assert "rules.d/a.yaml:1" in fault

@@ -540,3 +540,18 @@ def test_what_routes_say_is_not_known_and_nothing_is_said_of_answers() -> None:
     report = report_of(filter_of("{in: lan0, state: new, action: accept}", answers))
     assert "answers-dropped" not in [one.name for one in report.findings]
     assert "the kernel's routes are not asked" in report.notes[0]
+
+
+def test_nothing_is_untracked_that_no_raw_rule_leaves_so() -> None:
+    dns = "{state: untracked, proto: udp, dport: 53, action: accept}"
+    (finding,) = report_of(filter_of(EST, dns)).findings
+    assert (finding.name, finding.subject) == ("unreachable", "filter/forward/2")
+    assert "no raw rule leaves it so" in finding.message
+    neighbours = "{state: untracked, icmpv6: neighbour-solicitation, action: accept}"
+    assert found(EST, neighbours, "{state: [new, untracked], proto: udp, action: accept}") == []
+
+
+def test_packets_to_many_are_made() -> None:
+    report = report_of(filter_of(EST, "{packet_type: multicast, log: true, action: drop}",
+                                 "{packet_type: broadcast, log: true, action: drop}"))  # fmt: skip
+    assert (report.findings, report.notes) == ([], [])

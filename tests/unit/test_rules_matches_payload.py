@@ -189,3 +189,9 @@ def test_of_what_is_cut_off_no_expression_is_asked_for() -> None:
 def test_padding_is_no_payload_to_an_expression() -> None:
     assert regex(IN_UDP4 + b"pad", rb"pad") == NO
     assert regex(IN_UDP4 + b"pad", rb"HTTP$") == YES
+    assert regex(IN_UDP4 + b"pad" * 20, rb"pad", start=20) == NO
+
+
+def test_where_only_padding_stands_there_is_nothing_to_search() -> None:
+    assert regex(IN_UDP4 + bytes(500), rb".", start=300) == NO
+    assert contains(IN_UDP4 + bytes(500), b"\0", start=300) == NO

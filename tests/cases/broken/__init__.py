@@ -1,7 +1,7 @@
 """Broken rule files, kept as what was done to a good one.
 
-`every-key.yaml` and `gateway.yaml` are good; a line of `every-key.cases` or `gateway.cases` is a
-broken one:
+`every-key.yaml`, `gateway.yaml` and `counting.yaml` are good; a line of the file of the same name
+that ends in `.cases` is a broken one:
 
     10:31  "dport" -> "dprot"   10: unknown key 'dprot' … 'dport'
 

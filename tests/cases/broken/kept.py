@@ -1,4 +1,4 @@
-"""Reads the kept cases, and makes new ones: `python -m tests.cases.broken.kept`.
+"""Reads the kept cases, and makes new ones: `python -m tests.cases.broken.kept [BASE ...]`.
 
 What is made has to be read by people before it is kept: that a word is told is no proof that it is
 the right one.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from tests.mutations import Mutation
 from tests.unit.schemas import objections
 
 HERE: Final = Path(__file__).parent
-BASES: Final = ("every-key", "gateway")
+BASES: Final = ("every-key", "gateway", "counting")
 STRUCTURAL: Final = " (a schema knows)"
 REST: Final = "cut"
 MAX_WORDS: Final = 48  # characters of a message that are kept
@@ -180,7 +181,7 @@ def _with_words(mutation: Mutation, problems: list[Problem]) -> Mutation:
 
 def main() -> None:
     """Make the files of cases anew."""
-    for base in BASES:
+    for base in sys.argv[1:] or BASES:
         sections: dict[tuple[str, bool], list[str]] = {}
         for case in {case.text: case for case in _made(base, 5)}.values():
             heading = case.mutation.kind, case.structural
