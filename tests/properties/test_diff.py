@@ -7,7 +7,7 @@ import random
 from typing import Any, Final
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firewalld_py.conntrack.connection import NO_TEMPLATE, UNTRACKED, CtInfo
@@ -154,9 +154,9 @@ def compared(old: TextPolicy, new: TextPolicy) -> tuple[Any, SideBySide, Behavio
 @given(st.integers(0, 2**32))
 def test_what_is_shown_differs(seed: int) -> None:
     chance = random.Random(seed)
-    found = compared(a_policy(chance), a_policy(chance))
-    assume(found is not None)
-    assert found is not None
+    found = None
+    while found is None:  # many mean nothing: rules whose conditions exclude each other
+        found = compared(a_policy(chance), a_policy(chance))
     sides, beside, behaviour = found
     for one in behaviour.differences:
         assert is_so(sides, beside, one), one
