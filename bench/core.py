@@ -29,7 +29,8 @@ from firewalld_py.policy.config import Config
 from firewalld_py.policy.load import parse_rules
 from firewalld_py.rules.build import build_ruleset
 from firewalld_py.rules.paths import SELDOM
-from firewalld_py.rules.ruleset import ACCEPT, Ruleset
+from firewalld_py.rules.ruleset import Ruleset
+from firewalld_py.rules.verdicts import ACCEPT
 
 CONNECTIONS: Final = 10000
 RULE_COUNTS: Final = (10, 100, 1000, 10000)

@@ -17,7 +17,7 @@ from bench.rounds import Samples
 from firewalld_py.conntrack.engine import Conntrack
 from firewalld_py.conntrack.tracker import Settings
 from firewalld_py.pipeline import Firewall
-from firewalld_py.rules.ruleset import ACCEPT
+from firewalld_py.rules.verdicts import ACCEPT
 from firewalld_py.service.worker_process import ALLOCATOR
 
 TIMEOUT_S: Final = 120.0

@@ -32,7 +32,7 @@ from firewalld_py.conntrack.tracker import Settings
 from firewalld_py.packet.parse import parse
 from firewalld_py.packet.protocols import TCP_ACK
 from firewalld_py.pipeline import Firewall
-from firewalld_py.rules.ruleset import ACCEPT
+from firewalld_py.rules.verdicts import ACCEPT
 from firewalld_py.service.worker_process import ALLOCATOR
 
 MANY: Final = 1_000_000

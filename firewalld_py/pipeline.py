@@ -25,17 +25,10 @@ from firewalld_py.packet.reasons import (
     REASON_NAMES,
     RULE,
 )
-from firewalld_py.rules.ruleset import (
-    ACCEPT,
-    DROP,
-    NOTRACK,
-    REJECT,
-    Chain,
-    LogHit,
-    Outcome,
-    Rule,
-    Ruleset,
-)
+from firewalld_py.rules.chain import Chain, LogHit, Outcome
+from firewalld_py.rules.rule import Rule
+from firewalld_py.rules.ruleset import Ruleset
+from firewalld_py.rules.verdicts import ACCEPT, DROP, NOTRACK, REJECT
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)

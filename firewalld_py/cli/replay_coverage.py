@@ -6,12 +6,13 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, TextIO
 
-from firewalld_py.rules.ruleset import CONTINUE, VERDICT_NAMES
+from firewalld_py.rules.verdicts import CONTINUE, VERDICT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from firewalld_py.rules.ruleset import Chain, Ruleset
+    from firewalld_py.rules.chain import Chain
+    from firewalld_py.rules.ruleset import Ruleset
 
 NEVER_SHOWN: Final = 20  # rules in the summary; --coverage lists all
 ROW: Final = "{:>12} {:>14}  {:<{}}  {}"

@@ -20,7 +20,8 @@ from firewalld_py.policy.trial import START, STEP_S, WALL_START
 from firewalld_py.policy.witness import Candidate, Sent
 from firewalld_py.rules.build import build_ruleset
 from firewalld_py.rules.machine import Machine
-from firewalld_py.rules.ruleset import Rule, Ruleset
+from firewalld_py.rules.rule import Rule
+from firewalld_py.rules.ruleset import Ruleset
 
 # Between two candidates: limits have their tokens again.
 REST_S: Final = 1_000_000.0

@@ -39,10 +39,12 @@ from firewalld_py.policy.model import Rule as PolicyRule
 from firewalld_py.policy.reason_text import reason_text
 from firewalld_py.policy.written import Conditions, WrittenConditions
 from firewalld_py.rules.build import plan_rules
+from firewalld_py.rules.chain import Chain
 from firewalld_py.rules.matches_rate import CountingMatch
 from firewalld_py.rules.matches_sets import AddTarget, RemoveTarget
-from firewalld_py.rules.ruleset import CONTINUE, GOTO, JUMP, RETURN, Chain, Rule
+from firewalld_py.rules.rule import Rule
 from firewalld_py.rules.targets import MARK_MASK, Effects, MarkingTarget
+from firewalld_py.rules.verdicts import CONTINUE, GOTO, JUMP, RETURN
 
 # Said of a rule that was not met although each of its conditions, asked again, is.
 NOT_THEN: Final = "not met at that moment; asked again, it is (it depends on more than the packet)"

@@ -17,8 +17,8 @@ from firewalld_py.policy.lint_world import Seen, World, is_plain, is_same
 from firewalld_py.policy.model import Chain, Rule
 from firewalld_py.policy.region import STATE, Region
 from firewalld_py.policy.witness import INVALID
-from firewalld_py.rules.ruleset import Chain as BuiltChain
-from firewalld_py.rules.ruleset import Rule as BuiltRule
+from firewalld_py.rules.chain import Chain as BuiltChain
+from firewalld_py.rules.rule import Rule as BuiltRule
 
 _REMOVABLE: Final = ("accept", "drop", "reject", "notrack")
 

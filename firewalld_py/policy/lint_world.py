@@ -26,7 +26,7 @@ from firewalld_py.policy.witness import (
 )
 from firewalld_py.policy.witness_candidates import interfaces_of
 from firewalld_py.policy.witness_text import witness_lines
-from firewalld_py.rules.ruleset import Rule as BuiltRule
+from firewalld_py.rules.rule import Rule as BuiltRule
 
 MAX_TRIES: Final = 24  # candidates for one rule by one way
 # Kinds of conditions that rules' own targets may change from one rule to the next.

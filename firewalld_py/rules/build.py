@@ -16,6 +16,7 @@ from firewalld_py.rules.build_memory import REMEMBERING_MATCHES, REMEMBERING_TAR
 from firewalld_py.rules.build_sets import SET_TARGETS, SetsBuilder
 from firewalld_py.rules.build_targets import TARGETS
 from firewalld_py.rules.calls import call_faults
+from firewalld_py.rules.chain import Chain
 from firewalld_py.rules.changes import Changes
 from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.machine import Machine
@@ -36,18 +37,10 @@ from firewalld_py.rules.matches import (
     ZoneMatch,
 )
 from firewalld_py.rules.memory import Memory
-from firewalld_py.rules.ruleset import (
-    CONTINUE,
-    GOTO,
-    JUMP,
-    REJECT,
-    VERDICT_NAMES,
-    Chain,
-    LogTarget,
-    Rule,
-    Ruleset,
-)
+from firewalld_py.rules.rule import LogTarget, Rule
+from firewalld_py.rules.ruleset import Ruleset
 from firewalld_py.rules.targets import Target
+from firewalld_py.rules.verdicts import CONTINUE, GOTO, JUMP, REJECT, VERDICT_NAMES
 
 Plan = dict[str, Any]
 

@@ -11,14 +11,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from firewalld_py.conntrack.connection import Remembered
+from firewalld_py.conntrack.connection import CtInfo, Remembered
+from firewalld_py.packet.packet import Packet
+from firewalld_py.rules.rule import Rule
+from firewalld_py.rules.verdicts import CONTINUE, GO_ON, JUDGED, JUMP, LEAVE
 
 if TYPE_CHECKING:
-    from firewalld_py.rules.ruleset import Chain, Rule
+    from firewalld_py.rules.chain import Chain
 
 # Of a connection's packets in one direction every eighth looks for a path where there is none, so
 # that short connections, and rules that change all the time, cost no more than without.
 SELDOM: Final = 7
+UNSTEADY: Final = 3  # beside GO_ON, …: it cannot be said for all packets of the connection
 KEPT: Final = 4096  # paths of a chain that its connections share; then they are made anew
 
 
@@ -71,3 +75,42 @@ class Paths:
 
     def forget(self) -> None:
         self.known.clear()
+
+
+def find_path(chain: Chain, packet: Packet, info: CtInfo) -> Path | None:
+    """The path of all packets that are like this one; None if there may be several."""
+    path = Path(chain, chain.changes.count, packet.meta.in_index, packet.meta.out_index)
+    if _trace(chain, packet, info, path) == UNSTEADY:
+        return None
+    return chain.paths.shared(path)
+
+
+def _trace(chain: Chain, packet: Packet, info: CtInfo, path: Path) -> int:
+    """Note which rules are met, as Chain.evaluate() goes; GO_ON, LEAVE, JUDGED or UNSTEADY."""
+    for number in chain.to_ask(packet, info):
+        rule = chain.rules[number]
+        if not rule.may_be_met(packet, info):
+            continue
+        if not rule.is_steady():
+            return UNSTEADY
+        path.met.append(rule)
+        step = _trace_on(rule, chain, packet, info, path)
+        if step != GO_ON:
+            return step
+    return GO_ON
+
+
+def _trace_on(rule: Rule, chain: Chain, packet: Packet, info: CtInfo, path: Path) -> int:
+    """Go where a rule that is met leads."""
+    if rule.verdict == CONTINUE:
+        return GO_ON
+    if rule.verdict < JUMP:
+        path.rule = rule
+        path.rule_chain = chain
+        return JUDGED
+    step = LEAVE
+    if rule.leads_to is not None:
+        step = _trace(rule.leads_to, packet, info, path)
+    if step in (JUDGED, UNSTEADY):
+        return step
+    return GO_ON if rule.verdict == JUMP else LEAVE

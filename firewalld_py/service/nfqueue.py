@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.reasons import INTERNAL_ERROR, REASON_NAMES
 from firewalld_py.pipeline import Decision, Firewall
-from firewalld_py.rules.ruleset import DROP
+from firewalld_py.rules.verdicts import DROP
 
 MAX_EVENTS: Final = (
     1024  # decisions kept for reporting between two batches; then counted and dropped

@@ -5,7 +5,7 @@ from __future__ import annotations
 from firewalld_py.conntrack.connection import DIRECTION_NAMES, STATE_NAMES
 from firewalld_py.packet.reasons import REASON_NAMES
 from firewalld_py.pipeline import Decision
-from firewalld_py.rules.ruleset import ACCEPT, CONTINUE, VERDICT_NAMES
+from firewalld_py.rules.verdicts import ACCEPT, CONTINUE, VERDICT_NAMES
 from firewalld_py.service.messages import LogEvent, RejectEvent
 from firewalld_py.service.nfqueue import HEAD_OCTETS
 

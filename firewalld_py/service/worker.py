@@ -28,7 +28,8 @@ from firewalld_py.rules.build import PlanError, RulesetBuilder
 from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.machine import NEEDS_SOURCE_MAC, Machine
 from firewalld_py.rules.routes import RouteTable
-from firewalld_py.rules.ruleset import ACCEPT, DROP, Ruleset
+from firewalld_py.rules.ruleset import Ruleset
+from firewalld_py.rules.verdicts import ACCEPT, DROP
 from firewalld_py.service.channel import Channel, ChannelClosedError
 from firewalld_py.service.connection_listing import ConnectionListing
 from firewalld_py.service.counter_asking import counters_part

@@ -17,7 +17,7 @@ from firewalld_py.conntrack.tracker import Settings
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.pipeline import Firewall
 from firewalld_py.rules.build import build_ruleset
-from firewalld_py.rules.ruleset import ACCEPT
+from firewalld_py.rules.verdicts import ACCEPT
 from tests import wire
 from tests.differential.answer import ANSWERS, Answer
 from tests.differential.describe import describe

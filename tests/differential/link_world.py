@@ -20,7 +20,7 @@ from firewalld_py.conntrack.engine import Conntrack
 from firewalld_py.conntrack.tracker import Settings
 from firewalld_py.pipeline import Firewall
 from firewalld_py.rules.machine import Machine
-from firewalld_py.rules.ruleset import DROP
+from firewalld_py.rules.verdicts import DROP
 from firewalld_py.service.nfqueue import Judge
 from tests.differential.kernel import LOG_MESSAGE, run
 from tests.differential.matching import BEGIN, LOG_GROUP, Matched, Pair, our_rules

@@ -29,7 +29,7 @@ from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.load import parse_rules
 from firewalld_py.rules.build import build_ruleset
-from firewalld_py.rules.ruleset import ACCEPT
+from firewalld_py.rules.verdicts import ACCEPT
 from tests.differential.iptables_conditions import SETS
 from tests.differential.iptables_rules import Rules, packets
 from tests.differential.kernel import ENTRY, EXIT, KernelJudge, run

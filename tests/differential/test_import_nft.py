@@ -15,7 +15,7 @@ from firewalld_py.imports.document import make_document
 from firewalld_py.imports.nft import FROM_NFT, import_nft
 from firewalld_py.imports.nft_file import read_nft
 from firewalld_py.packet.packet import PacketMeta
-from firewalld_py.rules.ruleset import ACCEPT
+from firewalld_py.rules.verdicts import ACCEPT
 from tests.differential.iptables_rules import packets
 from tests.differential.kernel import KernelJudge, run
 from tests.differential.nft_rules import rule_set

@@ -19,7 +19,7 @@ from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.reasons import REASON_NAMES
 from firewalld_py.pipeline import Decision, Firewall
 from firewalld_py.rules.build import Plan
-from firewalld_py.rules.ruleset import ACCEPT, DROP
+from firewalld_py.rules.verdicts import ACCEPT, DROP
 from tests.plans import firewall, log, plan, rule, template
 
 STEPS_S: Final = (0.0, 0.01, 1.0, 2.5, 11.0, 31.0, 61.0, 500.0)

@@ -16,7 +16,7 @@ from netfilterqueue import NetfilterQueue
 
 from firewalld_py.packet.reasons import INTERNAL_ERROR
 from firewalld_py.rules.matches import Match
-from firewalld_py.rules.ruleset import ACCEPT, DROP
+from firewalld_py.rules.verdicts import ACCEPT, DROP
 from firewalld_py.service.nfqueue import Judge
 from firewalld_py.service.queue_socket import QueueSocket
 from tests.live.queue_bench import QUEUE, TIMEOUT_S, QueueBench

@@ -18,7 +18,7 @@ from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
 from scapy.packet import Raw
 
 from firewalld_py.conntrack.connection import ESTABLISHED
-from firewalld_py.rules.ruleset import DROP
+from firewalld_py.rules.verdicts import DROP
 from firewalld_py.service.hook import HookSpec, choose_backend
 from firewalld_py.service.hook_queues import read_queues
 from firewalld_py.service.nfqueue import Judge, QueuedPacket

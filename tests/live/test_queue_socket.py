@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pytest
 from netfilterqueue import NetfilterQueue
 
-from firewalld_py.rules.ruleset import ACCEPT, DROP
+from firewalld_py.rules.verdicts import ACCEPT, DROP
 from firewalld_py.service.queue_socket import (
     FLAG_FAIL_OPEN,
     FLAG_GSO,

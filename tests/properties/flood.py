@@ -24,7 +24,7 @@ from firewalld_py.conntrack.connection import ASSURED, ESTABLISHED
 from firewalld_py.conntrack.tracker import Settings
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.pipeline import Firewall
-from firewalld_py.rules.ruleset import ACCEPT
+from firewalld_py.rules.verdicts import ACCEPT
 from firewalld_py.service.worker import EXPIRY_LOOKS_PER_TURN, PACKETS_PER_TURN
 from tests import wire
 from tests.plans import firewall

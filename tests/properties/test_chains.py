@@ -17,8 +17,9 @@ from firewalld_py.conntrack.connection import NEW, CtInfo
 from firewalld_py.packet.packet import Packet, PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.rules.build import Plan, build_ruleset
-from firewalld_py.rules.ruleset import CONTINUE, GOTO, JUMP, RETURN, Chain
+from firewalld_py.rules.chain import Chain
 from firewalld_py.rules.targets import MarkTarget
+from firewalld_py.rules.verdicts import CONTINUE, GOTO, JUMP, RETURN
 from tests import wire
 from tests.plans import plan, rule
 

@@ -24,9 +24,10 @@ from firewalld_py.conntrack.flow import flow_key, in_zone, reply_key
 from firewalld_py.packet.packet import UNKNOWN_INTERFACE, Packet, PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.rules.build import Plan, build_ruleset
+from firewalld_py.rules.chain import Chain, Outcome
 from firewalld_py.rules.classifier import Classifier
 from firewalld_py.rules.prefixes import rules_of
-from firewalld_py.rules.ruleset import Chain, Outcome, Ruleset
+from firewalld_py.rules.ruleset import Ruleset
 from tests import wire
 from tests.plans import log, plan, rule, template
 from tests.properties.samples import corpus, mutated

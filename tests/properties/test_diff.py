@@ -27,19 +27,11 @@ from firewalld_py.policy.plan_words import PlanConditions
 from firewalld_py.policy.rule_diff import Version, changes, same_plans
 from firewalld_py.policy.rule_pairs import pair_rules
 from firewalld_py.rules.build import Plan, build_ruleset
-from firewalld_py.rules.ruleset import (
-    ACCEPT,
-    CONTINUE,
-    DROP,
-    GOTO,
-    JUMP,
-    NOTRACK,
-    RETURN,
-    Chain,
-    Rule,
-    Ruleset,
-)
+from firewalld_py.rules.chain import Chain
+from firewalld_py.rules.rule import Rule
+from firewalld_py.rules.ruleset import Ruleset
 from firewalld_py.rules.targets import Effects
+from firewalld_py.rules.verdicts import ACCEPT, CONTINUE, DROP, GOTO, JUMP, NOTRACK, RETURN
 from tests.properties.policy_texts import TextPolicy, a_policy, mutated
 
 PACKETS: Final = 800  # that diff tries here of each pair

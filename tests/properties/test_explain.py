@@ -15,7 +15,7 @@ from firewalld_py.policy.load import parse_rules
 from firewalld_py.policy.packet_octets import Talk, meta_of
 from firewalld_py.policy.packet_words import PacketWords
 from firewalld_py.rules.build import build_ruleset
-from firewalld_py.rules.ruleset import CONTINUE
+from firewalld_py.rules.verdicts import CONTINUE
 
 INDEXES = {"lan0": 1, "wan0": 2}
 NAMES = {index: name for name, index in INDEXES.items()}

@@ -18,7 +18,8 @@ from firewalld_py.policy.helper_checks import check_raw_chain
 from firewalld_py.policy.load import parse_rules
 from firewalld_py.policy.model import Policy
 from firewalld_py.rules.build import build_ruleset
-from firewalld_py.rules.ruleset import ACCEPT, CONTINUE, Ruleset
+from firewalld_py.rules.ruleset import Ruleset
+from firewalld_py.rules.verdicts import ACCEPT, CONTINUE
 from tests import wire
 from tests.unit.policy_texts import FILE, in_chain
 

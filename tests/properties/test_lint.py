@@ -24,7 +24,7 @@ from firewalld_py.policy.model import Policy, Rule
 from firewalld_py.policy.packet_octets import Talk, meta_of
 from firewalld_py.policy.packet_words import PacketWords, described, guessed_chain
 from firewalld_py.rules.build import build_ruleset
-from firewalld_py.rules.ruleset import Rule as BuiltRule
+from firewalld_py.rules.rule import Rule as BuiltRule
 
 INDEXES: Final = {"lan0": 1, "wan0": 2, "wan1": 3, "eth9": 4}
 ADDRESSES: Final = [bytes((10, 1, 0, number)) for number in (4, 5, 6, 7)]

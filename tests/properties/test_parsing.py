@@ -12,7 +12,7 @@ from firewalld_py.conntrack.connection import STATE_NAMES
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.packet.reasons import OK, REASON_NAMES
-from firewalld_py.rules.ruleset import ACCEPT, DROP
+from firewalld_py.rules.verdicts import ACCEPT, DROP
 from tests.plans import firewall, log, plan, rule
 from tests.properties.samples import SEED, corpus, mutated
 

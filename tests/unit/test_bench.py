@@ -14,7 +14,7 @@ from firewalld_py.conntrack.connection import NEW, CtInfo
 from firewalld_py.packet.parse import parse
 from firewalld_py.packet.reasons import OK
 from firewalld_py.policy.load import parse_rules
-from firewalld_py.rules.ruleset import ACCEPT
+from firewalld_py.rules.verdicts import ACCEPT
 
 
 def test_contestants_take_turns_and_none_is_always_first() -> None:

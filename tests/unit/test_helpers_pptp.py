@@ -18,7 +18,7 @@ from firewalld_py.conntrack.helpers.pptp import BODY_OCTETS, MESSAGES, PptpHelpe
 from firewalld_py.conntrack.tracker import Settings
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.pipeline import Firewall
-from firewalld_py.rules.ruleset import ACCEPT
+from firewalld_py.rules.verdicts import ACCEPT
 from tests import wire
 from tests.differential.answer import ANSWERS
 from tests.plans import firewall, plan, rule, template

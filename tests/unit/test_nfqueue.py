@@ -14,7 +14,7 @@ from firewalld_py.pipeline import Firewall
 from firewalld_py.rules.build import Plan, build_ruleset
 from firewalld_py.rules.machine import NEEDS_SOURCE_MAC
 from firewalld_py.rules.matches import Match
-from firewalld_py.rules.ruleset import ACCEPT, DROP
+from firewalld_py.rules.verdicts import ACCEPT, DROP
 from firewalld_py.service.nfqueue import MAX_EVENTS, Judge
 from tests import wire
 from tests.plans import firewall, log, plan, rule

@@ -25,7 +25,7 @@ from firewalld_py.policy.packet_octets import Talk, interface_indexes, meta_of
 from firewalld_py.policy.packet_words import described, guessed_chain
 from firewalld_py.policy.reason_text import SENTENCES
 from firewalld_py.rules.build import build_ruleset
-from firewalld_py.rules.ruleset import DROP
+from firewalld_py.rules.verdicts import DROP
 
 SYN = "in=lan0 src=10.1.0.5 dst=203.0.113.9 proto=tcp dport=80"
 BACK = "in=wan0 src=203.0.113.9 dst=10.1.0.5 proto=tcp sport=80 dport=40000"

@@ -29,8 +29,9 @@ from firewalld_py.rules.matches import (
     TcpFlagsMatch,
     ZoneMatch,
 )
-from firewalld_py.rules.ruleset import REJECT, VERDICT_NAMES, Ruleset
+from firewalld_py.rules.ruleset import Ruleset
 from firewalld_py.rules.targets import ConnmarkTarget, LabelTarget, MarkTarget
+from firewalld_py.rules.verdicts import REJECT, VERDICT_NAMES
 from tests.plans import log, plan, rule, template
 
 EVERY_MATCH: list[tuple[str, Any]] = [

@@ -6,8 +6,8 @@ from firewalld_py.conntrack.connection import NEW, CtInfo
 from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.rules.build import Plan, build_ruleset
+from firewalld_py.rules.chain import WALKED, Chain
 from firewalld_py.rules.classifier import MAX_RANGES, Classifier
-from firewalld_py.rules.ruleset import WALKED, Chain
 from tests import wire
 from tests.plans import plan, rule
 

@@ -11,12 +11,13 @@ from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.packet.parse import parse
 from firewalld_py.rules import matches_connection, matches_packet, matches_payload, matches_rate
 from firewalld_py.rules.build import Plan, build_ruleset
+from firewalld_py.rules.chain import Chain, Outcome
 from firewalld_py.rules.changes import Changes
 from firewalld_py.rules.matches import Match, SteadyMatch
 from firewalld_py.rules.matches_sets import SetMatch
 from firewalld_py.rules.paths import KEPT, SELDOM, Path, Paths
-from firewalld_py.rules.ruleset import ACCEPT, DROP, Chain, Outcome
 from firewalld_py.rules.set_table import FOREVER
+from firewalld_py.rules.verdicts import ACCEPT, DROP
 from tests import wire
 from tests.plans import a_set, log, plan, rule, template
 from tests.segments import connection_for, datagram
