@@ -9,38 +9,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from firewalld_py.conntrack.connection import Template
-from firewalld_py.rules.build_machine_matches import MACHINE_BUILDERS
-from firewalld_py.rules.build_matches import BUILDERS, bits
-from firewalld_py.rules.build_memory import REMEMBERING_MATCHES, REMEMBERING_TARGETS
-from firewalld_py.rules.build_sets import SET_TARGETS, SetsBuilder
-from firewalld_py.rules.build_targets import TARGETS
+from firewalld_py.rules.build_rule import PlanError, RuleBuilder, verdict_of
+from firewalld_py.rules.build_sets import SetsBuilder
 from firewalld_py.rules.calls import call_faults
 from firewalld_py.rules.chain import Chain
 from firewalld_py.rules.changes import Changes
-from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.machine import Machine
-from firewalld_py.rules.matches import (
-    AddressMatch,
-    ConnmarkMatch,
-    FamilyMatch,
-    IcmpMatch,
-    InterfaceMatch,
-    Interfaces,
-    LabelMatch,
-    MarkMatch,
-    Match,
-    PortMatch,
-    ProtocolMatch,
-    StateMatch,
-    TcpFlagsMatch,
-    ZoneMatch,
-)
+from firewalld_py.rules.matches import Interfaces
 from firewalld_py.rules.memory import Memory
-from firewalld_py.rules.rule import LogTarget, Rule
+from firewalld_py.rules.rule import Rule
 from firewalld_py.rules.ruleset import Ruleset
-from firewalld_py.rules.targets import Target
-from firewalld_py.rules.verdicts import CONTINUE, GOTO, JUMP, REJECT, VERDICT_NAMES
+from firewalld_py.rules.verdicts import CONTINUE, GOTO, JUMP
 
 Plan = dict[str, Any]
 
@@ -51,10 +30,6 @@ CHAINS: Final[tuple[tuple[str, str], ...]] = (
     ("filter", "forward"),
     ("filter", "output"),
 )
-
-
-class PlanError(ValueError):
-    """The plan is not one that policy/compile.py makes."""
 
 
 class RulesetBuilder:
@@ -76,13 +51,15 @@ class RulesetBuilder:
         """
         self._changes = Changes()
         self._interfaces = Interfaces([str(pattern) for pattern in patterns], self._changes)
-        self._machine = Machine() if machine is None else machine
         self._needs = 0
         self._sets = SetsBuilder(self._interfaces, self._changes)
         self._memory = Memory(earlier)
+        self._rules = RuleBuilder(
+            self._interfaces, Machine() if machine is None else machine, self._sets, self._memory
+        )
         self._chains: dict[str, Chain] = {}
         for table, name in CHAINS:
-            policy = CONTINUE if table == "raw" else _verdict(policies.get(name, "accept"))
+            policy = CONTINUE if table == "raw" else verdict_of(policies.get(name, "accept"))
             self._chains[f"{table}/{name}"] = Chain(table, name, policy, [], self._changes)
         self._bases = list(self._chains)
         for place in user_chains or []:
@@ -115,7 +92,7 @@ class RulesetBuilder:
         if chain not in self._chains:
             raise PlanError(f"no such chain: {chain}")
         try:
-            rule = _build_rule(data, self._interfaces, self._machine, self._sets, self._memory)
+            rule = self._rules.rule(data)
             if rule.verdict in (JUMP, GOTO):
                 self._lead(rule, chain, f"{self._chains[chain].table}/{data['chain']}")
             self._chains[chain].add(rule)
@@ -182,101 +159,3 @@ def plan_sets(plan: Plan) -> dict[str, Plan]:
 def user_chains(plan: Plan) -> list[str]:
     """The places of the chains to which only rules lead: "filter/web", …"""
     return list(plan.get("chains", ()))
-
-
-def _verdict(name: str) -> int:
-    if name not in VERDICT_NAMES:
-        raise PlanError(f"no such verdict: {name}")
-    return VERDICT_NAMES.index(name)
-
-
-def _build_rule(
-    data: Any, interfaces: Interfaces, machine: Machine, sets: SetsBuilder, memory: Memory
-) -> Rule:
-    matches = [
-        sets.match(bool(inverted), value)
-        if kind == "set"
-        else REMEMBERING_MATCHES[str(kind)](bool(inverted), value, memory)
-        if kind in REMEMBERING_MATCHES
-        else _build_match(str(kind), bool(inverted), value, interfaces, machine)
-        for kind, inverted, value in data["match"]
-    ]
-    rule = Rule(
-        str(data["name"]), str(data["file"]), int(data["line"]), matches, _verdict(data["verdict"])
-    )
-    log = data["log"]
-    if log is not None:
-        rule.log = LogTarget(
-            str(log["prefix"]), int(log["level"]), float(log["rate"]), int(log["burst"])
-        )
-    rule.targets = _build_targets(data["targets"], sets, memory)
-    if data["template"] is not None:
-        rule.template = _build_template(data["template"])
-    if rule.verdict == REJECT:
-        reject = data["reject"]
-        rule.reject_with = str(reject["with"])
-        rule.reject_bucket = TokenBucket(float(reject["rate"]), int(reject["burst"]))
-    return rule
-
-
-def _build_targets(data: Any, sets: SetsBuilder, memory: Memory) -> list[Target] | None:
-    targets: list[Target] = []
-    for kind, value in data:
-        if kind in SET_TARGETS:
-            targets.append(sets.target(str(kind), value))
-        elif kind in REMEMBERING_TARGETS:
-            targets.append(REMEMBERING_TARGETS[str(kind)](value, memory))
-        elif kind in TARGETS:
-            targets.append(TARGETS[str(kind)](value))
-        else:
-            raise PlanError(f"no such target: {kind}")
-    return targets or None
-
-
-def _build_template(data: Any) -> Template:
-    timeouts = data["timeouts"]
-    if timeouts is not None:
-        timeouts = {str(name): int(seconds) for name, seconds in timeouts.items()}
-    zone = data["zone"]
-    return Template(None if zone is None else int(zone), str(data["helper"]), timeouts)
-
-
-def _build_match(
-    kind: str, inverted: bool, value: Any, interfaces: Interfaces, machine: Machine
-) -> Match:
-    if kind in MACHINE_BUILDERS:
-        return MACHINE_BUILDERS[kind](inverted, value, machine)
-    if kind in {"in", "out"}:
-        return InterfaceMatch(inverted, int(value), interfaces, kind == "out")
-    if kind == "family":
-        return FamilyMatch(inverted, int(value))
-    if kind in {"src", "dst"}:
-        ranges = [(bytes.fromhex(str(low)), bytes.fromhex(str(high))) for low, high in value]
-        return AddressMatch(inverted, ranges, kind == "dst")
-    if kind == "proto":
-        return ProtocolMatch(inverted, frozenset([int(number) for number in value]))
-    if kind in {"sport", "dport"}:
-        return PortMatch(inverted, [(int(low), int(high)) for low, high in value], kind == "dport")
-    if kind == "icmp":
-        types = [(int(p), int(t), int(low), int(high)) for p, t, low, high in value]
-        return IcmpMatch(inverted, types)
-    if kind == "tcp_flags":
-        return TcpFlagsMatch(inverted, [(int(mask), int(flags)) for mask, flags in value])
-    if kind == "mark":
-        return MarkMatch(inverted, [(int(mark), int(mask)) for mark, mask in value])
-    return _build_connection_match(kind, inverted, value)
-
-
-def _build_connection_match(kind: str, inverted: bool, value: Any) -> Match:
-    """The conditions about what tracking knows."""
-    if kind == "state":
-        return StateMatch(inverted, int(value))
-    if kind == "connmark":
-        return ConnmarkMatch(inverted, [(int(mark), int(mask)) for mark, mask in value])
-    if kind == "label":
-        return LabelMatch(inverted, bits(value))
-    if kind == "zone":
-        return ZoneMatch(inverted, frozenset([int(number) for number in value]))
-    if kind not in BUILDERS:
-        raise PlanError(f"no such match: {kind}")
-    return BUILDERS[kind](inverted, value)

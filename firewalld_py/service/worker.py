@@ -24,7 +24,8 @@ from firewalld_py.conntrack.networks import Network
 from firewalld_py.conntrack.tracker import make_settings
 from firewalld_py.packet.reasons import REASON_NAMES
 from firewalld_py.pipeline import Firewall
-from firewalld_py.rules.build import PlanError, RulesetBuilder
+from firewalld_py.rules.build import RulesetBuilder
+from firewalld_py.rules.build_rule import PlanError
 from firewalld_py.rules.limits import TokenBucket
 from firewalld_py.rules.machine import NEEDS_SOURCE_MAC, Machine
 from firewalld_py.rules.routes import RouteTable

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from firewalld_py.policy.compile import _ORDER
-from firewalld_py.rules.build import PlanError, build_ruleset
+from firewalld_py.rules.build import build_ruleset
 from firewalld_py.rules.build_machine_matches import MACHINE_BUILDERS
+from firewalld_py.rules.build_rule import PlanError
 from firewalld_py.rules.machine import NEEDS_SOURCE_MAC, Machine
 from firewalld_py.rules.matches_link import PacketTypeMatch, SourceMacMatch
 from tests.plans import plan, rule

@@ -7,8 +7,9 @@ from typing import Any, Final
 import pytest
 
 from firewalld_py.policy.compile import _ORDER
-from firewalld_py.rules.build import PlanError, build_ruleset
+from firewalld_py.rules.build import build_ruleset
 from firewalld_py.rules.build_matches import BUILDERS
+from firewalld_py.rules.build_rule import PlanError
 from tests.plans import plan, rule
 
 VALUES: Final[dict[str, Any]] = {

@@ -7,8 +7,9 @@ from typing import Any, Final
 import pytest
 
 from firewalld_py.policy.compile import _ORDER
-from firewalld_py.rules.build import PlanError, build_ruleset
+from firewalld_py.rules.build import build_ruleset
 from firewalld_py.rules.build_memory import REMEMBERING_MATCHES, REMEMBERING_TARGETS
+from firewalld_py.rules.build_rule import PlanError
 from firewalld_py.rules.counters import CountTarget
 from firewalld_py.rules.matches_connlimit import ConnectionsMatch
 from firewalld_py.rules.memory import Memory

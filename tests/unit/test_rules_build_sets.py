@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from firewalld_py.rules.build import Plan, PlanError, RulesetBuilder, build_ruleset
+from firewalld_py.rules.build import Plan, RulesetBuilder, build_ruleset
+from firewalld_py.rules.build_rule import PlanError
 from firewalld_py.rules.build_sets import MAX_SETS, SetsBuilder
 from firewalld_py.rules.changes import Changes
 from firewalld_py.rules.machine import NEEDS_SOURCE_MAC
