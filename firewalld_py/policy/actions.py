@@ -23,16 +23,20 @@ from firewalld_py.policy.timeouts import TIMEOUTS
 MAX_PREFIX: Final = 64  # characters, as the kernel's NFLOG
 MAX_BURST: Final = 1_000_000
 
-VERDICTS: Final = ("accept", "drop", "reject", "notrack", "return")
+VERDICTS: Final = ("accept", "drop", "reject", "notrack", "return", "continue")
 TO_CHAIN: Final = ("jump", "goto")
 WORDS: Final = (*VERDICTS, "log")
-EXPECTED: Final = (
-    "accept, drop, reject, {reject: KIND}, notrack, return, {jump: CHAIN}, {goto: CHAIN}, log, "
-    "{mark: VALUE/MASK}, {connmark: VALUE/MASK}, {label: NUMBER}, {count: NAME}, "
-    "{recent_set: LIST}, {recent_remove: LIST}, {helper: NAME}, {zone: NUMBER}, "
-    f"{{timeout: {{NAME: DURATION}}}}, {ADD_FORM} or {REMOVE_FORM}"
+_ENDS: Final = (
+    "accept, drop, reject, {reject: KIND}, notrack, return, continue, {jump: CHAIN}, {goto: CHAIN}"
 )
-FORM: Final = f"one or a list of: {EXPECTED}; what ends the rule or leads elsewhere only at its end"
+EXPECTED: Final = (
+    f"{_ENDS}, or log, {{mark: VALUE/MASK}} and others that `firewalld-py help action` names"
+)
+FORM: Final = (
+    f"one or a list of: log, {{mark: VALUE/MASK}}, {{connmark: VALUE/MASK}}, {{label: NUMBER}}, "
+    "{count: NAME}, {recent_set: LIST}, {recent_remove: LIST}, {helper: NAME}, {zone: NUMBER}, "
+    f"{{timeout: {{NAME: DURATION}}}}, {ADD_FORM}, {REMOVE_FORM}; and at its end: {_ENDS}"
+)
 _LEVEL: Final = f"a syslog level ({', '.join(LEVELS)}, or 0-7)"
 # Words of other tools for what is meant here.
 _ALSO: Final = {
@@ -222,10 +226,10 @@ def read_action(node: Node, reading: Reading) -> Action:
     """The value of an `action:` key. Raises Fault or Reported."""
     parts: dict[str, object] = {}
     targets: list[Target] = []
-    verdict: Verdict = "continue"
+    verdict: Verdict | None = None
     right = True
     for item in items_of(node, EXPECTED):
-        if verdict != "continue":
+        if verdict is not None:
             reading.fault(item, f"nothing can follow after {verdict}, which ends the rule")
             right = False
             break
@@ -250,7 +254,7 @@ def read_action(node: Node, reading: Reading) -> Action:
     if not right:
         raise Reported
     return Action(
-        verdict,
+        verdict or "continue",
         cast("Log | None", parts.get("log")),
         tuple(targets),
         cast("str | None", parts.get("helper")),

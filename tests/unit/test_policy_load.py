@@ -108,6 +108,8 @@ def test_the_values_of_matches(rule: str, value: object) -> None:
     [
         ("{action: accept}", Action("accept")),
         ("{action: [drop]}", Action("drop")),
+        ("{action: continue}", Action("continue")),
+        ("{action: [log, continue]}", Action("continue", Log())),
         ("{action: reject}", Action("reject", reject="port-unreachable")),
         ("{action: {reject: no-route}}", Action("reject", reject="no-route")),
         ("{action: log}", Action("continue", Log())),
