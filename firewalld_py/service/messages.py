@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from firewalld_py.service.element_messages import (
     EndConnections,
@@ -383,44 +383,7 @@ Message = (
     | EndConnections
     | Stop
 )
-_CLASSES: Final[tuple[type[Message], ...]] = (
-    Bound,
-    Failed,
-    RulesInForce,
-    RulesRefused,
-    Stats,
-    LogEvent,
-    RejectEvent,
-    FaultEvent,
-    HelperEvent,
-    Expected,
-    ExpectationsEnd,
-    Counters,
-    Tracked,
-    ConnectionsEnd,
-    SetAnswer,
-    SetListed,
-    SetNews,
-    Configure,
-    RulesBegin,
-    SetPart,
-    RulesPart,
-    RulesEnd,
-    InterfaceNames,
-    InterfaceNetworks,
-    RoutesBegin,
-    RoutesPart,
-    RoutesEnd,
-    StatsRequest,
-    CountersRequest,
-    ExpectationsRequest,
-    ConnectionsRequest,
-    SetChange,
-    SetRestore,
-    SetRequest,
-    EndConnections,
-    Stop,
-)
+_CLASSES: Final[tuple[type[Message], ...]] = get_args(Message)
 _BY_NAME: Final[dict[str, type[Message]]] = {cls.__name__: cls for cls in _CLASSES}
 _FIELDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     cls.__name__: tuple((entry.name, str(entry.type)) for entry in fields(cls)) for cls in _CLASSES

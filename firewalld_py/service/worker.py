@@ -20,15 +20,13 @@ from typing import Final, cast
 from netfilterqueue import NetfilterQueue
 
 from firewalld_py.conntrack.engine import Conntrack
-from firewalld_py.conntrack.networks import Network
 from firewalld_py.conntrack.tracker import make_settings
 from firewalld_py.packet.reasons import REASON_NAMES
 from firewalld_py.pipeline import Firewall
 from firewalld_py.rules.build import RulesetBuilder
 from firewalld_py.rules.build_rule import PlanError
 from firewalld_py.rules.limits import TokenBucket
-from firewalld_py.rules.machine import NEEDS_SOURCE_MAC, Machine
-from firewalld_py.rules.routes import RouteTable
+from firewalld_py.rules.machine import NEEDS_SOURCE_MAC
 from firewalld_py.rules.ruleset import Ruleset
 from firewalld_py.rules.verdicts import ACCEPT, DROP
 from firewalld_py.service.channel import Channel, ChannelClosedError
@@ -41,6 +39,7 @@ from firewalld_py.service.element_messages import (
     SetRestore,
 )
 from firewalld_py.service.listing import PAUSE_MS, Listing
+from firewalld_py.service.machine_work import MachineMessage, MachineWork
 from firewalld_py.service.messages import (
     Bound,
     Configure,
@@ -51,12 +50,8 @@ from firewalld_py.service.messages import (
     FaultEvent,
     HelperEvent,
     InterfaceNames,
-    InterfaceNetworks,
     Message,
     MessageError,
-    RoutesBegin,
-    RoutesEnd,
-    RoutesPart,
     RulesBegin,
     RulesEnd,
     RulesInForce,
@@ -84,7 +79,6 @@ MESSAGES_PER_TURN: Final = 4  # a part of a rule set is built in about a millise
 SET_LOOKS_PER_TURN: Final = 16  # at elements, in each set
 EXPIRY_LOOKS_PER_TURN: Final = 512
 RULES_FREED_PER_TURN: Final = 500
-ROUTES_FREED_PER_TURN: Final = 2000
 HEARTBEAT_S: Final = 1.0
 LAST_TURNS_S: Final = 1.0  # for what still waits when it is told to stop
 NETFILTERQUEUE_RANGE: Final = 3900  # see queue_socket.py: its own buffer has 4096 octets
@@ -105,11 +99,7 @@ class Worker:
         self._retired: list[Ruleset] = []  # taken apart a little at a time, see _dispose()
         self._building = 0
         self._names: dict[int, str] = {}
-        self._machine = Machine()
-        self._routes = RouteTable()  # those that are being told
-        self._routes_number = 0
-        self._old_routes: list[RouteTable] = []
-        self._machine.wall_offset = time.time() - time.monotonic()
+        self._machine_work = MachineWork(self._conntrack.networks)
         self._running = True
         self._next_heartbeat = 0.0
         self._asked = 0
@@ -147,7 +137,7 @@ class Worker:
             self._set_work.turn(ruleset.sets, ruleset.set_news, self._judge.now)
             is_telling = self._listing is not None or self._connections is not None
             wait_ms = PAUSE_MS if is_telling else HEARTBEAT_S * 1000
-            if looks == EXPIRY_LOOKS_PER_TURN or self._retired or self._old_routes:
+            if looks == EXPIRY_LOOKS_PER_TURN or self._retired or self._machine_work.is_busy:
                 wait_ms = 0.0
             wait_ms = min(wait_ms, self._set_work.wait_ms(self._judge.now))
             self._report()
@@ -234,11 +224,8 @@ class Worker:
         elif isinstance(message, InterfaceNames):
             self._names = {int(index): name for index, name in message.names.items()}
             self._firewall.ruleset.interfaces.set_names(self._names)
-        elif isinstance(message, InterfaceNetworks):
-            self._conntrack.networks.replace(_networks(message))
-            self._machine.broadcasts = _broadcasts(message)
-        elif isinstance(message, RoutesBegin | RoutesPart | RoutesEnd):
-            self._take_routes(message)
+        elif isinstance(message, MachineMessage):
+            self._machine_work.obey(message)
         elif isinstance(message, StatsRequest):
             self._asked = message.number
             self._next_heartbeat = 0.0
@@ -263,7 +250,7 @@ class Worker:
                     message.interfaces,
                     message.policies,
                     message.user_chains,
-                    self._machine,
+                    self._machine_work.machine,
                     self._firewall.ruleset.memory,
                 )
                 self._building = message.generation
@@ -307,25 +294,6 @@ class Worker:
         if self._connections is not None and not self._connections.tell(self._channel, now):
             self._connections = None
 
-    def _take_routes(self, message: RoutesBegin | RoutesPart | RoutesEnd) -> None:
-        """Where addresses lead: gathered beside the table in force, which is replaced whole."""
-        if isinstance(message, RoutesBegin):
-            self._old_routes.append(self._routes)  # they may have been overtaken
-            self._routes, self._routes_number = RouteTable(), message.number
-        elif message.number != self._routes_number:
-            return  # overtaken by newer ones
-        elif isinstance(message, RoutesPart):
-            try:
-                for row in message.rows:
-                    self._routes.add_row(row)
-            except ValueError as fault:
-                raise MessageError(f"routes: {fault}") from fault
-        else:
-            if self._machine.routes is not None:
-                self._old_routes.append(self._machine.routes)
-            self._machine.routes = self._routes if message.known else None
-            self._routes = RouteTable()
-
     def _have_whole_packets(self) -> None:
         """A helper reads to the end of what a connection says, as the kernel's do; rules may, too.
 
@@ -340,8 +308,7 @@ class Worker:
 
     def _dispose(self) -> None:
         """Free some rules and routes that judge no longer."""
-        if self._old_routes and self._old_routes[-1].release(ROUTES_FREED_PER_TURN):
-            self._old_routes.pop()
+        self._machine_work.turn()
         if self._retired and self._retired[-1].release(RULES_FREED_PER_TURN):
             self._retired.pop()
 
@@ -358,7 +325,7 @@ class Worker:
                     self._channel.send(reject_event(decision))
         if judge.now >= self._next_heartbeat:
             self._next_heartbeat = judge.now + HEARTBEAT_S
-            self._machine.wall_offset = time.time() - time.monotonic()
+            self._machine_work.tell_time()
             self._channel.send(self._stats())
 
     def _stats(self) -> Stats:
@@ -380,23 +347,6 @@ class Worker:
             counters,
             self._asked,
         )
-
-
-def _networks(message: InterfaceNetworks) -> dict[int, list[Network]]:
-    """What the core calls networks, by interface."""
-    of_interface: dict[int, list[Network]] = {}
-    for index, prefix_length, broadcast in message.networks:
-        network = Network(broadcast.to_bytes(4, "big"), prefix_length)
-        of_interface.setdefault(index, []).append(network)
-    return of_interface
-
-
-def _broadcasts(message: InterfaceNetworks) -> dict[int, frozenset[bytes]]:
-    """The broadcast addresses of each interface's networks."""
-    found: dict[int, set[bytes]] = {}
-    for index, _prefix_length, broadcast in message.networks:
-        found.setdefault(index, set()).add(broadcast.to_bytes(4, "big"))
-    return {index: frozenset(addresses) for index, addresses in found.items()}
 
 
 def _first_message(channel: Channel) -> Configure:
