@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bench import bulk, core, latency, memory, million, report, sets, small_packets
+from bench import bulk, core, large_rules, latency, memory, million, report, sets, small_packets
 from bench.programs import Programs, compiled_programs
 from bench.report import Section
 from firewalld_py import compiled
@@ -112,7 +112,12 @@ class Bench:
             section.compare(samples, few, many, "at least 0.95", label)
             label = f"time with the answer remembered / asked, {kind}"
             section.compare(samples, f"{few} {core.REMEMBERED}", few, label=label)
-        return [section, self.sets()]
+        return [section, self.large_rules(), self.sets()]
+
+    def large_rules(self) -> Section:
+        section = Section("10 000 rules put in force; goals at most 2 000 ms in all, and 200 MB")
+        section.add(large_rules.measure(self.effort.rounds), "")
+        return section
 
     def sets(self) -> Section:
         section = Section("Sets: networks of many lengths, every packet looked up; less is better")

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from bench import core, million, packets, sets
+from bench import core, large_rules, million, packets, sets
 from bench.policies import rules
 from bench.report import Section, number, table
 from bench.rounds import Spread, percentile, ratio, spread, take_turns
@@ -113,3 +113,11 @@ def test_the_networks_of_a_bench_are_looked_up_and_miss_its_own_hosts(family: in
         assert not ruleset.sets["blocked"].contains(packet.src, 0.0)
         chain = ruleset.filter_forward
         assert chain.evaluate(packet, CtInfo(NEW), 0, 0.0).verdict == ACCEPT
+
+
+def test_putting_large_rules_in_force_takes_what_is_allowed() -> None:
+    """Ten times the goal: other processes may take their share of the machine."""
+    figures = large_rules.measure(1)
+    assert len(figures) == 4
+    for name, (figure,) in figures.items():
+        assert 0 < figure < (20_000 if name.endswith("ms") else 200)
