@@ -9,12 +9,13 @@ import json
 import sys
 from typing import Any
 
+from firewalld_py.cli.counted import counted
+from firewalld_py.cli.daemon import answered
 from firewalld_py.cli.exits import FAILURE, OK, USAGE
 from firewalld_py.cli.lockout import Network, objections, ssh_client
 from firewalld_py.cli.sets import (
+    TIMEOUT_S,
     add_lifetime,
-    asked,
-    counted,
     exit_code,
     outcome_line,
     time_text,
@@ -54,7 +55,7 @@ def _ban(arguments: argparse.Namespace) -> int:
         for reason in reasons:
             print(f"firewalld-py: not banned: {reason} (--force does it)", file=sys.stderr)
         return FAILURE
-    answer = asked(
+    answer = answered(
         arguments,
         {
             "verb": "ban",
@@ -62,6 +63,7 @@ def _ban(arguments: argparse.Namespace) -> int:
             "elements": arguments.addresses,
             "seconds": arguments.seconds,
         },
+        TIMEOUT_S,
     )
     if isinstance(answer, int):
         return answer
@@ -94,7 +96,7 @@ def _unban(arguments: argparse.Namespace) -> int:
         print("firewalld-py unban: name addresses, or --all", file=sys.stderr)
         return USAGE
     request = {"verb": "unban", "set": arguments.set, "elements": arguments.addresses}
-    answer = asked(arguments, {**request, "all": arguments.all})
+    answer = answered(arguments, {**request, "all": arguments.all}, TIMEOUT_S)
     if isinstance(answer, int):
         return answer
     if arguments.json:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firewalld_py.cli import exits
+from firewalld_py.cli.counted import counted
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import DEFAULT_CONFIG, Config, read_config
 from firewalld_py.policy.errors import WARNING, Problem
@@ -117,24 +118,18 @@ def _print(
         if entry["ok"]:
             counts = ""
             if "rules" in entry:
-                counts = (
-                    f"{_counted(entry['rules'], 'rule')}, {_counted(entry['chains'], 'chain')}, "
-                )
-                counts += f"{_counted(entry['tests'], 'test')}, " if entry["tests"] else ""
+                counts = f"{counted(entry['rules'], 'rule')}, {counted(entry['chains'], 'chain')}, "
+                counts += f"{counted(entry['tests'], 'test')}, " if entry["tests"] else ""
             print(f"{entry['file']}: {counts}ok")
             for included in entry.get("included", ()):
-                print(f"  with {included['file']}: {_counted(included['rules'], 'rule')}")
+                print(f"  with {included['file']}: {counted(included['rules'], 'rule')}")
     if problems:
-        print(_counted(len(problems), "problem"), file=sys.stderr)
+        print(counted(len(problems), "problem"), file=sys.stderr)
     if warnings:
-        print(_counted(len(warnings), "warning"), file=sys.stderr)
+        print(counted(len(warnings), "warning"), file=sys.stderr)
     if report.findings:
-        print(_counted(len(report.findings), "finding"), file=sys.stderr)
+        print(counted(len(report.findings), "finding"), file=sys.stderr)
 
 
 def _of_helper(name: str, what: str) -> Problem:
     return Problem(GROUP, 0, 0, f"helper {name} {what}", severity=WARNING)
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

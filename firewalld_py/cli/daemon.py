@@ -9,7 +9,7 @@ import signal
 import sys
 from typing import Any, Final
 
-from firewalld_py.cli.exits import BAD_CONFIGURATION, FAILURE, NOT_PERMITTED, NOT_RUNNING, OK
+from firewalld_py.cli.exits import BAD_CONFIGURATION, FAILURE, NOT_PERMITTED, NOT_RUNNING, OK, USAGE
 from firewalld_py.policy.config import load_config
 from firewalld_py.policy.errors import PolicyErrors
 
@@ -150,3 +150,14 @@ def ask_daemon(
     except TimeoutError:
         print(f"firewalld-py: the daemon did not answer within {timeout_s:.0f} s", file=sys.stderr)
         return FAILURE
+
+
+def answered(
+    arguments: argparse.Namespace, request: dict[str, Any], timeout_s: float
+) -> dict[str, Any] | int:
+    """The daemon's answer; the exit code where it has none, or refuses (then it is said why)."""
+    answer = ask_daemon(arguments, request, timeout_s)
+    if isinstance(answer, int) or answer["ok"]:
+        return answer
+    print(f"firewalld-py: {answer['error']}", file=sys.stderr)
+    return USAGE if answer.get("usage") else FAILURE

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final
 
-from firewalld_py.cli.daemon import ask_daemon
+from firewalld_py.cli.daemon import answered
 from firewalld_py.cli.diff_capture import CaptureDiff
 from firewalld_py.cli.diff_text import Found, print_json, print_text
 from firewalld_py.cli.exits import FAILURE, OK, USAGE
@@ -111,7 +111,7 @@ def _versions(
     if not args.running:
         old, new = _read(args.rules, config, helpers)
         return old, new
-    answer = ask_daemon(args, {"verb": "plan"}, TIMEOUT_S)
+    answer = answered(args, {"verb": "plan"}, TIMEOUT_S)
     if isinstance(answer, int):
         return answer
     (new,) = _read(args.rules or [config.rules], config, helpers)

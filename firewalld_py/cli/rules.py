@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import Any, Final
 
-from firewalld_py.cli.daemon import ask_daemon
-from firewalld_py.cli.exits import FAILURE, OK
+from firewalld_py.cli.daemon import answered
+from firewalld_py.cli.exits import OK
 
 TIMEOUT_S: Final = 10.0
 
@@ -29,12 +28,9 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the counters; returns the exit code."""
-    answer = ask_daemon(arguments, {"verb": "counters"}, TIMEOUT_S)
+    answer = answered(arguments, {"verb": "counters"}, TIMEOUT_S)
     if isinstance(answer, int):
         return answer
-    if not answer["ok"]:
-        print(f"firewalld-py: {answer['error']}", file=sys.stderr)
-        return FAILURE
     if arguments.json:
         print(json.dumps(answer))
         return OK

@@ -7,8 +7,9 @@ import json
 import sys
 from typing import Any, Final
 
-from firewalld_py.cli.daemon import ask_daemon
-from firewalld_py.cli.exits import FAILURE, OK, USAGE
+from firewalld_py.cli.counted import counted
+from firewalld_py.cli.daemon import answered
+from firewalld_py.cli.exits import FAILURE, OK
 from firewalld_py.policy.errors import Fault
 from firewalld_py.policy.values import duration
 
@@ -67,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     request = {"verb": "set", "action": arguments.set_verb, "set": arguments.set}
     request["elements"] = getattr(arguments, "elements", None)
     request["seconds"] = getattr(arguments, "seconds", None)
-    answer = asked(arguments, request)
+    answer = answered(arguments, request, TIMEOUT_S)
     if isinstance(answer, int):
         return answer
     code = exit_code(answer, arguments.set_verb)
@@ -83,17 +84,6 @@ def run(arguments: argparse.Namespace) -> int:
             print(outcome_line(answer["set"], entry))
     warn(answer)
     return code
-
-
-def asked(arguments: argparse.Namespace, request: dict[str, Any]) -> dict[str, Any] | int:
-    """The daemon's answer; the exit code where it has none, or refuses (then it is said why)."""
-    answer = ask_daemon(arguments, request, TIMEOUT_S)
-    if isinstance(answer, int):
-        return answer
-    if answer["ok"]:
-        return answer
-    print(f"firewalld-py: {answer['error']}", file=sys.stderr)
-    return USAGE if answer.get("usage") else FAILURE
 
 
 def warn(answer: dict[str, Any]) -> None:
@@ -153,10 +143,6 @@ def time_text(seconds: float | None) -> str:
         elif parts:
             break
     return f"for {' '.join(parts)}"
-
-
-def counted(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _show(answer: dict[str, Any]) -> None:

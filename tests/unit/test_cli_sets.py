@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import pytest
 
-from firewalld_py.cli import ban, sets
+from firewalld_py.cli import ban
+from firewalld_py.cli import daemon as cli_daemon
 from firewalld_py.cli.exits import FAILURE, NOT_RUNNING, OK, USAGE
 from firewalld_py.cli.main import build_parser, main
 
@@ -41,7 +42,7 @@ class Cli:
             asked.append(request)
             return answer
 
-        self._monkeypatch.setattr(sets, "ask_daemon", daemon)
+        self._monkeypatch.setattr(cli_daemon, "ask_daemon", daemon)
         code = main(list(words))
         out, err = self._capsys.readouterr()
         return Said(code, asked, out, err)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 
+from firewalld_py.cli import daemon as cli_daemon
 from firewalld_py.cli import expect
 from firewalld_py.cli.exits import FAILURE, NOT_RUNNING, OK
 from firewalld_py.cli.main import main
@@ -80,7 +81,7 @@ def test_what_only_some_have_stands_at_the_end(changed: dict[str, Any], end: str
 
 def run(monkeypatch: pytest.MonkeyPatch, answer: object, *, as_json: bool = False) -> int:
     """The verb with a daemon that gives this answer."""
-    monkeypatch.setattr(expect, "ask_daemon", lambda *_: answer)
+    monkeypatch.setattr(cli_daemon, "ask_daemon", lambda *_: answer)
     return expect.run(argparse.Namespace(expect_verb="list", json=as_json))
 
 
