@@ -9,32 +9,23 @@ from typing import Any, Final
 from firewalld_py.policy.compile import Plan
 from firewalld_py.policy.ranges import Ranges, ranges_of, without
 from firewalld_py.policy.region import (
-    DPORT,
-    DST,
-    IN,
-    OUT,
     PROTO,
-    SPORT,
-    SRC,
-    V6,
     Region,
 )
-from firewalld_py.policy.set_elements import element_text
+from firewalld_py.policy.set_elements import element_text, parts_of
+from firewalld_py.policy.witness_sets import FIELDS, network_ranges
 from firewalld_py.rules.set_elements import (
     ADDRESS,
     ANY_PROTOCOL,
     EXACT_PORT,
     PORT,
-    address_octets,
     kinds_of,
-    width_of,
 )
 
 SHOWN: Final = 8  # elements; of more the number is told
 TRIED: Final = 6  # elements of one set of which packets are made
 MAX_TAKEN_OUT: Final = 2000  # elements that are left out of what only the other set has
 MAX_TAKEN_OUT_OF_RULES: Final = 8  # of a set that an earlier rule asks
-FIELDS: Final = {"src": SRC, "dst": DST, "sport": SPORT, "dport": DPORT, "in": IN, "out": OUT}
 
 # The octets of an element, and how many bits of each of its parts count.
 Element = tuple[bytes, bytes]
@@ -155,15 +146,11 @@ class Elements:
         self, region: Region, name: str, of: list[str], packed: bytes, lengths: bytes
     ) -> Region:
         kinds = kinds_of(list(self._sets[name]["type"]))
-        octets = address_octets(kinds, len(packed))
-        at = 0
-        for kind, length, word in zip(kinds, lengths, of, strict=False):
-            part = packed[at : at + width_of(kind, octets)]
-            at += width_of(kind, octets)
+        for word, (kind, part, length) in zip(of, parts_of(kinds, packed, lengths), strict=False):
             if word not in FIELDS:
                 continue
             if kind == ADDRESS:
-                region = region.with_field(FIELDS[word], _addresses(part, length))
+                region = region.with_field(FIELDS[word], network_ranges(part, length))
             elif kind == PORT:
                 low = part[0] << 8 | part[1]
                 bits = EXACT_PORT - (length & (ANY_PROTOCOL - 1))
@@ -175,11 +162,5 @@ class Elements:
 
 def _all_addresses(elements: list[Element]) -> Ranges:
     return ranges_of(
-        pair for packed, lengths in elements for pair in _addresses(packed, lengths[0])
+        pair for packed, lengths in elements for pair in network_ranges(packed, lengths[0])
     )
-
-
-def _addresses(packed: bytes, length: int) -> Ranges:
-    shift = 0 if len(packed) == 4 else V6
-    low = int.from_bytes(packed, "big") + shift
-    return ((low, low + (1 << (8 * len(packed) - length)) - 1),)

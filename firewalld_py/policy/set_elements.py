@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from firewalld_py.policy import packet_values
@@ -28,6 +28,7 @@ from firewalld_py.rules.set_elements import (
     MAC,
     PORT,
     WITH_PORTS,
+    address_octets,
     kinds_of,
     pack_any_port,
     pack_interface,
@@ -35,6 +36,8 @@ from firewalld_py.rules.set_elements import (
     width_of,
 )
 
+# Of a part of an element: its kind, its octets, and how many bits of them count.
+Part = tuple[int, bytes, int]
 # Elements that one text may stand for, as a range and a range of ports do together.
 MAX_PRODUCT: Final = 1024
 PORT_FORM: Final = (
@@ -189,17 +192,17 @@ def _is_service_range(text: str) -> bool:
 
 def element_text(words: Sequence[str], packed: bytes, lengths: bytes) -> str:
     """An element as one would write it."""
-    kinds = kinds_of(list(words))
-    others = sum(width_of(kind, 0) for kind in kinds if kind != ADDRESS)
-    addresses = kinds.count(ADDRESS)
-    width = (len(packed) - others) // addresses if addresses else 0
-    texts = []
+    return ",".join(part_text(*part) for part in parts_of(kinds_of(list(words)), packed, lengths))
+
+
+def parts_of(kinds: bytes, packed: bytes, lengths: bytes) -> Iterator[Part]:
+    """The parts of an element, in order."""
+    octets = address_octets(kinds, len(packed))
     at = 0
     for kind, length in zip(kinds, lengths, strict=True):
-        end = at + width_of(kind, width)
-        texts.append(part_text(kind, packed[at:end], length))
+        end = at + width_of(kind, octets)
+        yield kind, packed[at:end], length
         at = end
-    return ",".join(texts)
 
 
 def part_text(kind: int, packed: bytes, length: int) -> str:

@@ -10,19 +10,18 @@ from firewalld_py.policy.model import Set
 from firewalld_py.policy.names import PORT_PROTOCOLS
 from firewalld_py.policy.ranges import Ranges, ranges_of
 from firewalld_py.policy.region import DPORT, DST, IN, OUT, PROTO, SPORT, SRC, V6, Literal, Region
+from firewalld_py.policy.set_elements import parts_of
 from firewalld_py.policy.set_uses import SET_KIND
 from firewalld_py.rules.set_elements import (
     ADDRESS,
     ANY_PROTOCOL,
     INTERFACE,
     PORT,
-    address_octets,
     kinds_of,
-    width_of,
 )
 
 MAX_ELEMENTS: Final = 4  # of each size, that are tried
-_FIELDS: Final = {"src": SRC, "dst": DST, "sport": SPORT, "dport": DPORT, "in": IN, "out": OUT}
+FIELDS: Final = {"src": SRC, "dst": DST, "sport": SPORT, "dport": DPORT, "in": IN, "out": OUT}
 _PORTS: Final = ranges_of((number, number) for number in PORT_PROTOCOLS)
 
 
@@ -34,20 +33,9 @@ def elements_of(sets: Iterable[Set]) -> dict[str, list[Parts]]:
         for size, records in one.elements:
             whole = size + len(kinds)
             for at in range(0, min(len(records), MAX_ELEMENTS * whole), whole):
-                parts = _parts(kinds, records[at : at + size], records[at + size : at + whole])
-                found.setdefault(one.name, []).append(parts)
+                element = records[at : at + size], records[at + size : at + whole]
+                found.setdefault(one.name, []).append(tuple(parts_of(kinds, *element)))
     return found
-
-
-def _parts(kinds: bytes, packed: bytes, lengths: bytes) -> Parts:
-    octets = address_octets(kinds, len(packed))
-    parts: list[tuple[int, bytes, int]] = []
-    at = 0
-    for kind, length in zip(kinds, lengths, strict=True):
-        width = width_of(kind, octets)
-        parts.append((kind, packed[at : at + width], length))
-        at += width
-    return tuple(parts)
 
 
 def patterns_of_elements(elements: Elements) -> set[str]:
@@ -79,8 +67,8 @@ def _with_one(region: Region, literal: Literal, interfaces: Interfaces) -> Regio
     for parts in interfaces.elements.get(name, ()):
         narrowed = region
         for what, (kind, octets, length) in zip(of, parts, strict=False):
-            if what in _FIELDS:
-                narrowed = _narrowed(narrowed, _FIELDS[what], kind, octets, length, interfaces)
+            if what in FIELDS:
+                narrowed = _narrowed(narrowed, FIELDS[what], kind, octets, length, interfaces)
         if narrowed.fields is not None:
             return narrowed
     return region
@@ -90,7 +78,7 @@ def _narrowed(
     region: Region, field: int, kind: int, octets: bytes, length: int, interfaces: Interfaces
 ) -> Region:
     if kind == ADDRESS:
-        return region.with_field(field, _network(octets, length))
+        return region.with_field(field, network_ranges(octets, length))
     if kind == INTERFACE:
         return region.with_field(field, interfaces.numbers((_pattern(octets, length),)))
     if kind == PORT and octets[2]:
@@ -102,7 +90,8 @@ def _narrowed(
     return region
 
 
-def _network(octets: bytes, length: int) -> Ranges:
+def network_ranges(octets: bytes, length: int) -> Ranges:
+    """The addresses of a network of so many bits, as regions have them."""
     shift = V6 if len(octets) == 16 else 0
     low = int.from_bytes(octets, "big")
     return ((low + shift, (low | (1 << 8 * len(octets) - length) - 1) + shift),)
