@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections import Counter
 from random import Random
 from typing import Final
 
@@ -23,17 +22,15 @@ from firewalld_py.imports.iptables import import_families
 from firewalld_py.imports.policies import TOOLS
 from firewalld_py.imports.save_file import read_save
 from firewalld_py.imports.steps import Left
-from firewalld_py.packet.packet import PacketMeta
 from firewalld_py.pipeline import Firewall
 from firewalld_py.policy.compile import compile_policy
 from firewalld_py.policy.config import Config
 from firewalld_py.policy.load import parse_rules
 from firewalld_py.rules.build import build_ruleset
-from firewalld_py.rules.verdicts import ACCEPT
+from tests.differential.imported import Rounds
 from tests.differential.iptables_conditions import SETS
 from tests.differential.iptables_rules import Rules, packets
 from tests.differential.kernel import ENTRY, EXIT, KernelJudge, run
-from tests.differential.test_tracking_rules import hops_of, with_hops
 
 RULE_SETS: Final = int(os.environ.get("IMPORT_RULE_SETS", "40"))
 PACKETS: Final = 60
@@ -87,41 +84,16 @@ def our_firewall(text: str) -> Firewall:
 @pytest.mark.needs("conntrack", "ipset")
 def test_random_rule_sets_judge_as_the_kernel_does() -> None:
     namespace = Namespace()
-    whole = differing = accepted = judged = 0
-    first = ""
-    reasons: Counter[str] = Counter()
     with KernelJudge(namespace.keep) as kernel:
+        rounds = Rounds(kernel)
         namespace.ipset(SETS)
         for seed in range(RULE_SETS):
             rng = Random(seed)
             rules = {family: Rules(rng, family).text() for family in TOOLS}
             saved = {family: namespace.load(family, text) for family, text in rules.items()}
             text, left = imported(saved, namespace.ipset(CHANGED))
-            reasons.update(one.reason for one in left)
-            if not all(one.nearly for one in left):
-                continue
-            whole += 1
-            kernel.flush()
-            firewall = our_firewall(text)
-            for at, data in enumerate(packets(rng, PACKETS)):
-                _, passes = kernel.judge(data)
-                seen = with_hops(data, hops_of(data) - 1)  # as FORWARD sees it
-                decision = firewall.handle(seen, PacketMeta(in_index=1, out_index=2), at * 0.001)
-                judged += 1
-                accepted += passes
-                if passes != (decision.verdict == ACCEPT):
-                    differing += 1
-                    rule = decision.rule.line if decision.rule else "policy"
-                    first = first or (
-                        f"seed {seed} packet {at} {data.hex()}: kernel {passes}, ours by {rule}\n"
-                        f"{saved[4]}\n{saved[6]}\n{text}"
-                    )
-                    break
+            if rounds.is_whole(left):
+                shown = f"seed {seed}\n{saved[4]}\n{saved[6]}\n{text}"
+                rounds.compare(our_firewall(text), packets(rng, PACKETS), shown)
     os.close(namespace.descriptor)
-    print(
-        f"{whole} rule sets, {judged} packets, {accepted} accepted, {differing} differ;",
-        reasons.most_common(8),
-    )
-    assert not differing, f"{differing} of {whole} rule sets: {first}"
-    assert whole > RULE_SETS // 2
-    assert judged // 10 < accepted < judged - judged // 10
+    rounds.conclude(RULE_SETS)
